@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int irsafs_fd_close(int fd)
+{
+    if (fd >= 0) {
+        int saved_errno = errno;
+        (void)close(fd);
+        errno = saved_errno;
+    }
+    return -1;
+}
+
+void irsafs_fd_closep(int *fd)
+{
+    *fd = irsafs_fd_close(*fd);
+}
+
+static int read_all(int fd, struct irsafs_buf *buf)
+{
+    char chunk[4096];
+    int result = 0;
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            result = n < 0 ? errno : 0;
+            break;
+        }
+        if (!irsafs_buf_append(buf, chunk, (size_t)n)) {
+            result = buf->len + (size_t)n > buf->max ? EFBIG : ENOMEM;
+            break;
+        }
+    }
+    if (buf->secret) {
+        explicit_bzero(chunk, sizeof(chunk));
+    }
+    return result;
+}
+
+int irsafs_file_read(const char *path, struct irsafs_buf *buf)
+{
+    IRSAFS_CLEANUP(irsafs_fd_closep)
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return errno;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return EINVAL;
+    }
+    return read_all(fd, buf);
+}
+
+bool irsafs_write_all(int fd, const void *data, size_t len)
+{
+    const char *at = data;
+    while (len > 0) {
+        ssize_t n = write(fd, at, len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return false;
+        }
+        at += n;
+        len -= (size_t)n;
+    }
+    return true;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IRSAFS_BASE_FILE_H
+#define IRSAFS_BASE_FILE_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+
+#include <stdbool.h>
+
+/* Descriptors and small files. */
+
+/* For IRSAFS_CLEANUP: closes when >= 0. */
+void irsafs_fd_closep(int *fd);
+/* Closes when >= 0, keeps errno, returns -1. */
+int irsafs_fd_close(int fd);
+
+/* Appends a whole regular file to buf. Opens with O_NONBLOCK and O_NOCTTY, so a FIFO or a device
+ * cannot hold us up; anything but a regular file is refused. Never blocks on anything but the file
+ * system itself. Returns 0 or an errno value: EFBIG when the file is larger than the ceiling of
+ * buf, EINVAL when it is not a regular file, ENOMEM, or what open(2) and read(2) say. */
+int irsafs_file_read(const char *path, struct irsafs_buf *buf) IRSAFS_MUST_CHECK;
+
+/* Writes all bytes, retrying on EINTR and short writes. False with errno set on failure. */
+bool irsafs_write_all(int fd, const void *data, size_t len) IRSAFS_MUST_CHECK;
+
+#endif
