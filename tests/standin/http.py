@@ -346,6 +346,7 @@ def _wait_for_end(conn: socket.socket) -> None:
 def _end(conn: socket.socket) -> None:
     """Closes without losing what the peer has not read yet."""
     if isinstance(conn, ssl.SSLSocket):
+        conn.unwrap()
         return
     conn.shutdown(socket.SHUT_WR)
     _wait_for_end(conn)

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificates for the stand-ins: a private CA, good leaves and every kind of bad one."""
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+from typing import Optional
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+DAY = datetime.timedelta(days=1)
+
+
+def _name(common: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _san(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
+class Authority:
+    """A certificate authority whose files live in one folder; `bundle` is what a client trusts."""
+
+    def __init__(self, folder: Path, name: str = "irsafs test CA") -> None:
+        self._folder = folder
+        self._name = name
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.utcnow()
+        self._cert = (
+            self._builder(_name(name), self._key, now - DAY, now + DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        self.bundle = folder / f"{name.replace(' ', '-')}.pem"
+        self.bundle.write_bytes(self._cert.public_bytes(serialization.Encoding.PEM))
+
+    def _builder(self, subject: x509.Name, key, start, end) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(_name(self._name))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(start)
+            .not_valid_after(end)
+        )
+
+    def leaf(
+        self,
+        hosts: tuple = ("127.0.0.1", "localhost"),
+        common: str = "localhost",
+        start: datetime.timedelta = -DAY,
+        end: datetime.timedelta = DAY,
+        usage=ExtendedKeyUsageOID.SERVER_AUTH,
+        own_issuer: bool = False,
+    ) -> Path:
+        """One PEM file with certificate and key; no hosts = no SAN; own_issuer = self-signed."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.utcnow()
+        builder = self._builder(_name(common), key, now + start, now + end)
+        if own_issuer:
+            builder = builder.issuer_name(_name(common))
+        if hosts:
+            builder = builder.add_extension(x509.SubjectAlternativeName([_san(h) for h in hosts]), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        cert = builder.sign(key if own_issuer else self._key, hashes.SHA256())
+        path = self._folder / f"leaf-{cert.serial_number:x}.pem"
+        _write_key(path, key)
+        with path.open("ab") as file:
+            file.write(cert.public_bytes(serialization.Encoding.PEM))
+        return path
+
+    def context(self, newest: Optional[ssl.TLSVersion] = None, **leaf) -> ssl.SSLContext:
+        """A server-side context with a new leaf; `newest` caps the protocol version."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if newest:
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = newest
+        context.load_cert_chain(self.leaf(**leaf))
+        return context
