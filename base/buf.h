@@ -17,7 +17,7 @@ struct irsafs_buf {
     bool secret;
 };
 
-#define IRSAFS_BUF_INIT(max_bytes)   ((struct irsafs_buf){.max = (max_bytes)})
+#define IRSAFS_BUF_INIT(max_bytes)    ((struct irsafs_buf){.max = (max_bytes)})
 #define IRSAFS_SECRET_INIT(max_bytes) ((struct irsafs_buf){.max = (max_bytes), .secret = true})
 
 /* Frees (a secret is wiped first) and leaves an empty buffer with the same ceiling. */

@@ -154,9 +154,8 @@ static bool store(const struct irsafs_option *o, void *settings, const char *val
     return true;
 }
 
-static enum irsafs_code from_environment(const struct irsafs_option *o,
-                                         void *settings,
-                                         struct irsafs_error *err)
+static enum irsafs_code
+from_environment(const struct irsafs_option *o, void *settings, struct irsafs_error *err)
 {
     const char *at = o->env;
     while (at != NULL && *at != '\0') {
@@ -178,8 +177,8 @@ static enum irsafs_code from_environment(const struct irsafs_option *o,
             return IRSAFS_OK;
         }
         if (!shared) {
-            return irsafs_error_set(
-                err, IRSAFS_E_BAD_VALUE, "%s=%.64s is not %s", name, value, wanted_form(o));
+            return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "%s=%.64s is not %s", name, value,
+                                    wanted_form(o));
         }
         irsafs_log(IRSAFS_LOG_WARN, "setting_ignored", "name=%s value=%.64s", name, value);
     }
@@ -197,13 +196,13 @@ struct parse {
 
 /* Finds a flag by name and marks it as seen. */
 static const struct irsafs_option *
-find(struct parse *p, const char *name, size_t len, void **ret_settings)
+find(struct parse *p, const char *name, size_t len, const struct irsafs_option_table **ret_table)
 {
     for (size_t t = 0; t < p->n_tables; t++) {
         for (size_t i = 0; i < p->tables[t].n_options; i++) {
             const struct irsafs_option *o = &p->tables[t].options[i];
             if (strlen(o->name) == len && memcmp(o->name, name, len) == 0) {
-                *ret_settings = p->tables[t].settings;
+                *ret_table = &p->tables[t];
                 p->seen[t] |= UINT64_C(1) << i;
                 return o;
             }
@@ -212,14 +211,27 @@ find(struct parse *p, const char *name, size_t len, void **ret_settings)
     return NULL;
 }
 
+static enum irsafs_code
+note_given(struct parse *p, struct irsafs_given *given, char **words, size_t n_words)
+{
+    for (size_t i = 0; given != NULL && i < n_words; i++) {
+        if (given->n == IRSAFS_GIVEN_MAX) {
+            return irsafs_error_set(p->err, IRSAFS_E_USAGE, "too many flags");
+        }
+        given->words[given->n++] = words[i];
+    }
+    return IRSAFS_OK;
+}
+
 /* One flag at argv[*at]; moves *at to its last word. */
 static enum irsafs_code from_flag(struct parse *p, int argc, char **argv, int *at)
 {
     const char *word = argv[*at];
     const char *name = word + 2;
     size_t len = word[1] == '-' ? strcspn(name, "=") : 0;
-    void *settings = NULL;
-    const struct irsafs_option *o = len > 0 ? find(p, name, len, &settings) : NULL;
+    int first = *at;
+    const struct irsafs_option_table *table = NULL;
+    const struct irsafs_option *o = len > 0 ? find(p, name, len, &table) : NULL;
     if (o == NULL) {
         return irsafs_error_set(p->err, IRSAFS_E_USAGE, "unknown flag '%.64s'", word);
     }
@@ -233,19 +245,16 @@ static enum irsafs_code from_flag(struct parse *p, int argc, char **argv, int *a
         }
         value = argv[++*at];
     }
-    if (!store(o, settings, value)) {
-        return irsafs_error_set(p->err,
-                                IRSAFS_E_BAD_FLAG_VALUE,
-                                "--%s: '%.64s' is not %s%s",
-                                o->name,
-                                value,
-                                wanted_form(o),
+    if (!store(o, table->settings, value)) {
+        return irsafs_error_set(p->err, IRSAFS_E_BAD_FLAG_VALUE, "--%s: '%.64s' is not %s%s",
+                                o->name, value, wanted_form(o),
                                 o->max > 0 ? " in the allowed range" : "");
     }
-    return IRSAFS_OK;
+    return note_given(p, table->given, argv + first, (size_t)(*at - first + 1));
 }
 
-static enum irsafs_code parse_words(struct parse *p, int argc, char **argv, int *n_words, bool *help)
+static enum irsafs_code
+parse_words(struct parse *p, int argc, char **argv, int *n_words, bool *help)
 {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

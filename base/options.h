@@ -25,21 +25,31 @@ enum irsafs_option_type {
 
 struct irsafs_option {
     const char *name; /* without the dashes */
-    const char *env;  /* names, separated by blanks; NULL: none. A name with a leading '?' belongs to
+    const char *env; /* names, separated by blanks; NULL: none. A name with a leading '?' belongs to
                          others too: a bad value there is warned about and ignored */
     enum irsafs_option_type type;
-    size_t offset;      /* of the field in the settings struct */
-    int64_t min, max;   /* for DURATION (ms) and UINT */
-    const char *arg;    /* placeholder in --help; NULL for flags */
+    size_t offset;             /* of the field in the settings struct */
+    int64_t min, max;          /* for DURATION (ms) and UINT */
+    const char *arg;           /* placeholder in --help; NULL for flags */
     const char *shown_default; /* as --help shows it; NULL: none */
-    const char *help;   /* <= 46 characters a line, lines separated by \n */
+    const char *help;          /* <= 46 characters a line, lines separated by \n */
 };
+
+struct irsafs_given;
 
 struct irsafs_option_table {
     const char *title; /* heading in --help */
     const struct irsafs_option *options;
     size_t n_options; /* <= 64 */
-    void *settings; /* the struct that `offset` counts from, filled with defaults by the caller */
+    void *settings;   /* the struct that `offset` counts from, filled with defaults by the caller */
+    struct irsafs_given *given; /* NULL, or where the words of this table's flags are noted */
+};
+
+/* Words of argv, as given, to hand them on to another program. */
+enum { IRSAFS_GIVEN_MAX = 64 };
+struct irsafs_given {
+    const char *words[IRSAFS_GIVEN_MAX];
+    size_t n;
 };
 
 /* Fills the settings of all tables from the environment, then from argv[1..]. Words that are not

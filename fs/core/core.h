@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IRSAFS_FS_CORE_CORE_H
+#define IRSAFS_FS_CORE_CORE_H
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "fs/core/files.h"
+#include "fs/core/text.h"
+#include "fs/core/waiters.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+/* The state machine of irsafs: which text `config` shows, who waits for it, when to fetch.
+ *
+ * Events go in (lookup, look, touch, flight landed, told, tick, forget, interrupt, stop), each with
+ * the time it happens at; effects come out of irsafs_core_effects and irsafs_core_next_answer, which
+ * the caller asks after the events. No clock, no I/O, no thread of its own; what is allocated after
+ * _new are texts when a fetch lands or fails.
+ *
+ * The words:
+ *   flight   one run of the client. At most one at a time (single flight).
+ *   epoch    counts touches that need a fetch of their own. A flight serves the epochs up to the one
+ *            that was newest when it began; an inode of epoch e shows a text whose flight began
+ *            after the touch that opened e.
+ *   due      when the next flight shall begin.
+ * now_ms is CLOCK_BOOTTIME, real the wall clock. */
+
+struct irsafs_core_settings {
+    int64_t ttl_ms, max_stale_ms, wait_ms, stale_wait_ms, fetch_timeout_ms, min_refresh_ms;
+    bool prefetch;
+    const char *mountpoint; /* for the advice in the comment lines; must outlive the core */
+    uint32_t random_seed;   /* jitter only */
+    uint64_t first_ino;
+};
+
+struct irsafs_core;
+
+/* NULL without memory. */
+struct irsafs_core *irsafs_core_new(const struct irsafs_core_settings *settings,
+                                    int64_t now_ms,
+                                    struct timespec real) IRSAFS_MUST_CHECK;
+struct irsafs_core *irsafs_core_free(struct irsafs_core *core);
+
+/* ---- looking */
+
+/* What the kernel may know about an inode, and for how long. */
+struct irsafs_entry {
+    uint64_t ino;
+    enum irsafs_kind kind;
+    uint64_t size; /* 0 while pending */
+    struct timespec mtime;
+    int64_t entry_timeout_ms, attr_timeout_ms;
+};
+
+/* LOOKUP of `config`: never waits. The inode counts one reference more. */
+struct irsafs_entry
+irsafs_core_lookup_config(struct irsafs_core *core, int64_t now_ms, struct timespec real);
+
+/* LOOKUP of `status`: false when a new document must be rendered and given to _publish_status
+ * first. A document is used again for 100 ms while nothing has happened. */
+bool irsafs_core_lookup_status(struct irsafs_core *core,
+                               int64_t now_ms,
+                               struct irsafs_entry *ret_entry) IRSAFS_MUST_CHECK;
+/* Takes over the reference to text. */
+void irsafs_core_publish_status(struct irsafs_core *core,
+                                struct irsafs_text *text,
+                                int64_t now_ms,
+                                struct timespec real);
+
+enum irsafs_look {
+    IRSAFS_LOOK_READY,  /* answer now, with irsafs_core_file */
+    IRSAFS_LOOK_PARKED, /* comes back from irsafs_core_next_answer */
+    IRSAFS_LOOK_GONE,   /* ESTALE */
+    IRSAFS_LOOK_FULL,   /* EAGAIN: too many parked requests */
+};
+
+/* GETATTR or READ of request->ino. PARKED: *ret_waiter is what irsafs_core_interrupt wants. */
+enum irsafs_look irsafs_core_look(struct irsafs_core *core,
+                                  const struct irsafs_request *request,
+                                  int64_t now_ms,
+                                  struct timespec real,
+                                  struct irsafs_waiter **ret_waiter) IRSAFS_MUST_CHECK;
+
+/* A readable inode: its generation, or NULL when it is gone (ESTALE). */
+const struct irsafs_generation *irsafs_core_file(const struct irsafs_core *core,
+                                                 uint64_t ino,
+                                                 int64_t now_ms,
+                                                 struct irsafs_entry *ret_entry);
+
+/* A touch of `refresh`, in whatever form. PARKED until the kernel has been told, or FULL. */
+enum irsafs_look irsafs_core_touch(struct irsafs_core *core,
+                                   const struct irsafs_request *request,
+                                   int64_t now_ms,
+                                   struct timespec real,
+                                   struct irsafs_waiter **ret_waiter) IRSAFS_MUST_CHECK;
+
+/* The reader of a parked request was interrupted: the caller answers EINTR itself. */
+void irsafs_core_interrupt(struct irsafs_core *core, struct irsafs_waiter *waiter);
+void irsafs_core_forget(struct irsafs_core *core, uint64_t ino, uint64_t n);
+
+/* ---- fetching */
+
+/* What a flight brought. Strings are printable ASCII. */
+struct irsafs_landing {
+    struct irsafs_error error; /* code IRSAFS_OK: text is good */
+    struct irsafs_text *text;  /* reference taken over by the core; NULL on failure */
+    uint32_t profiles;
+    int64_t retry_after_ms; /* as the service asked; -1: it did not */
+    bool connect_refused;
+    char identity[65]; /* of user and run; "" unknown. Another one than that of the last-good
+                                text drops that text */
+};
+
+/* The client of flight `number` has ended. */
+void irsafs_core_landed(struct irsafs_core *core,
+                        uint64_t number,
+                        const struct irsafs_landing *landing,
+                        int64_t now_ms,
+                        struct timespec real);
+
+/* The kernel has been told about every change up to `told`. */
+void irsafs_core_told(struct irsafs_core *core, uint64_t told);
+
+/* The time asked for by next_tick_ms has come (earlier and later calls do no harm). */
+void irsafs_core_tick(struct irsafs_core *core, int64_t now_ms, struct timespec real);
+
+/* The end is near: whoever waits gets the text of the moment, no flight begins any more. */
+void irsafs_core_stop(struct irsafs_core *core, int64_t now_ms, struct timespec real);
+
+/* ---- effects */
+
+struct irsafs_effects {
+    uint64_t start_flight; /* number of a flight to begin now, or 0; told once */
+    uint64_t tell;         /* the kernel's name `config` must be dropped until told reaches this */
+    int64_t next_tick_ms;  /* INT64_MAX: never */
+};
+/* Also begins the flight that is due, which is why it wants the time. */
+struct irsafs_effects
+irsafs_core_effects(struct irsafs_core *core, int64_t now_ms, struct timespec real);
+
+/* The next request to be answered, in the order in which they came; false when there is none. */
+bool irsafs_core_next_answer(struct irsafs_core *core, struct irsafs_request *ret_request);
+
+/* ---- for `status` */
+
+enum irsafs_state {
+    IRSAFS_STATE_EMPTY,   /* nobody has asked yet */
+    IRSAFS_STATE_PENDING, /* the next look gets a text that is not there yet */
+    IRSAFS_STATE_FRESH,
+    IRSAFS_STATE_AGING, /* older than 0.8 TTL: the next access renews it in the background */
+    IRSAFS_STATE_STALE, /* last-good text with comment lines on top */
+    IRSAFS_STATE_NONE,  /* comment lines only */
+};
+
+struct irsafs_view {
+    enum irsafs_state state;
+    uint64_t generation; /* number of the current or the last one; 0: none yet */
+    uint64_t bytes;      /* of the current one */
+    bool have_text;      /* the next fields are known */
+    uint32_t profiles;
+    int64_t age_ms;
+    int64_t fetched_s;                /* unix time */
+    int64_t ttl_ms;                   /* with its jitter */
+    int64_t next_change_ms;           /* until the state changes by itself; -1: it does not */
+    const struct irsafs_error *error; /* why the last flight failed or what is missing; or NULL */
+    int64_t error_since_s;
+    int64_t next_try_ms; /* from now; -1: only when somebody looks or touches */
+    bool in_flight;
+    uint64_t flights, failed;
+    int64_t last_flight_ms; /* duration; -1 none yet */
+    uint32_t waiters;
+    struct irsafs_files_usage usage;
+};
+struct irsafs_view irsafs_core_view(const struct irsafs_core *core, int64_t now_ms);
+
+#endif

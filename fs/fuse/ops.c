@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/fuse/ops.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    NAME_MAX_BYTES = 255,
+    CONSTANT_TIMEOUT_S = 60, /* of what never changes; finite, so that a dead daemon is noticed */
+    BLOCK = 512,
+    STATUS_MODE = 0444,
+};
+
+static struct irsafs_session *session_of(fuse_req_t req)
+{
+    return fuse_req_userdata(req);
+}
+
+static double seconds(int64_t ms)
+{
+    return (double)ms / 1000.0;
+}
+
+/* ---- attributes */
+
+static struct stat attributes(const struct irsafs_session *s, fuse_ino_t ino, mode_t mode)
+{
+    return (struct stat){
+        .st_ino = ino,
+        .st_mode = mode,
+        .st_nlink = S_ISDIR(mode) ? 2 : 1,
+        .st_uid = s->settings.uid,
+        .st_gid = s->settings.gid,
+        .st_blksize = 4096,
+        .st_atim = s->started,
+        .st_mtim = s->started,
+        .st_ctim = s->started,
+    };
+}
+
+static struct stat refresh_attributes(const struct irsafs_session *s)
+{
+    struct stat st = attributes(s, IRSAFS_INO_REFRESH, S_IFREG | s->settings.refresh_mode);
+    st.st_atim = st.st_mtim = st.st_ctim = s->refreshed;
+    return st;
+}
+
+static struct stat file_attributes(const struct irsafs_session *s, const struct irsafs_entry *e)
+{
+    mode_t mode = e->kind == IRSAFS_KIND_STATUS ? STATUS_MODE : s->settings.config_mode;
+    struct stat st = attributes(s, e->ino, S_IFREG | mode);
+    st.st_size = (off_t)e->size;
+    st.st_blocks = (blkcnt_t)((e->size + BLOCK - 1) / BLOCK);
+    st.st_atim = st.st_mtim = st.st_ctim = e->mtime;
+    return st;
+}
+
+/* ---- names */
+
+static void reply_constant(fuse_req_t req, fuse_ino_t ino, const struct stat *st)
+{
+    struct fuse_entry_param entry = {
+        .ino = ino, /* 0: no such name, to be remembered */
+        .attr_timeout = CONSTANT_TIMEOUT_S,
+        .entry_timeout = CONSTANT_TIMEOUT_S,
+    };
+    if (st != NULL) {
+        entry.attr = *st;
+    }
+    (void)fuse_reply_entry(req, &entry);
+}
+
+static void reply_file(fuse_req_t req, const struct irsafs_entry *e)
+{
+    struct irsafs_session *s = session_of(req);
+    struct fuse_entry_param entry = {
+        .ino = e->ino,
+        .attr = file_attributes(s, e),
+        .attr_timeout = seconds(e->attr_timeout_ms),
+        .entry_timeout = seconds(e->entry_timeout_ms),
+    };
+    if (fuse_reply_entry(req, &entry) != 0) {
+        irsafs_core_forget(s->core, e->ino, 1); /* not received: the kernel will not forget it */
+    }
+}
+
+static void lookup_status(fuse_req_t req)
+{
+    struct irsafs_session *s = session_of(req);
+    struct irsafs_entry entry;
+    int64_t now_ms = irsafs_clock_boot_ms();
+    if (!irsafs_core_lookup_status(s->core, now_ms, &entry)) {
+        struct irsafs_text *text = s->settings.render_status(s->settings.user);
+        if (text == NULL) {
+            (void)fuse_reply_err(req, ENOMEM);
+            return;
+        }
+        irsafs_core_publish_status(s->core, text, now_ms, irsafs_clock_real());
+        if (!irsafs_core_lookup_status(s->core, now_ms, &entry)) {
+            (void)fuse_reply_err(req, EIO); /* cannot be: it was published a moment ago */
+            return;
+        }
+    }
+    reply_file(req, &entry);
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    struct irsafs_session *s = session_of(req);
+    if (parent != IRSAFS_INO_ROOT) {
+        (void)fuse_reply_err(req, ENOTDIR);
+    } else if (strcmp(name, "config") == 0) {
+        struct irsafs_entry entry =
+            irsafs_core_lookup_config(s->core, irsafs_clock_boot_ms(), irsafs_clock_real());
+        reply_file(req, &entry);
+    } else if (strcmp(name, "status") == 0) {
+        lookup_status(req);
+    } else if (strcmp(name, "refresh") == 0) {
+        struct stat st = refresh_attributes(s);
+        reply_constant(req, IRSAFS_INO_REFRESH, &st);
+    } else if (strlen(name) > NAME_MAX_BYTES) {
+        (void)fuse_reply_err(req, ENAMETOOLONG);
+    } else {
+        reply_constant(req, 0, NULL);
+    }
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+    irsafs_core_forget(session_of(req)->core, ino, n);
+    fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+    for (size_t i = 0; i < count; i++) {
+        irsafs_core_forget(session_of(req)->core, forgets[i].ino, forgets[i].nlookup);
+    }
+    fuse_reply_none(req);
+}
+
+static void
+op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+    static const struct {
+        const char *name;
+        fuse_ino_t ino; /* generations have no number that lasts: all ones means unknown */
+        mode_t type;
+    } names[] = {
+        {".", IRSAFS_INO_ROOT, S_IFDIR}, {"..", IRSAFS_INO_ROOT, S_IFDIR},
+        {"config", UINT32_MAX, S_IFREG}, {"refresh", IRSAFS_INO_REFRESH, S_IFREG},
+        {"status", UINT32_MAX, S_IFREG},
+    };
+    (void)fi;
+    if (ino != IRSAFS_INO_ROOT) {
+        (void)fuse_reply_err(req, ENOTDIR);
+        return;
+    }
+    char buf[512];
+    size_t used = 0;
+    size_t room = size < sizeof(buf) ? size : sizeof(buf);
+    for (size_t i = off < 0 ? 0 : (size_t)off; i < IRSAFS_COUNT(names); i++) {
+        struct stat st = {.st_ino = names[i].ino, .st_mode = names[i].type};
+        size_t need =
+            fuse_add_direntry(req, buf + used, room - used, names[i].name, &st, (off_t)i + 1);
+        if (need > room - used) {
+            break;
+        }
+        used += need;
+    }
+    (void)fuse_reply_buf(req, buf, used);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+    (void)ino;
+    struct statvfs st = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = NAME_MAX_BYTES};
+    (void)fuse_reply_statfs(req, &st);
+}
+
+/* ---- content */
+
+static void
+reply_read(fuse_req_t req, const struct irsafs_generation *g, const struct irsafs_request *request)
+{
+    const struct irsafs_text *parts[] = {g->head, g->body};
+    struct iovec iov[IRSAFS_COUNT(parts)];
+    int n = 0;
+    size_t skip = request->offset > 0 ? (size_t)request->offset : 0;
+    size_t want = request->size;
+    for (size_t i = 0; i < IRSAFS_COUNT(parts); i++) {
+        size_t size = parts[i] != NULL ? parts[i]->size : 0;
+        if (skip >= size) {
+            skip -= size;
+            continue;
+        }
+        size_t take = size - skip < want ? size - skip : want;
+        /* libfuse's iovec is not const; it only reads. */
+        iov[n++] = (struct iovec){(char *)(uintptr_t)(parts[i]->bytes + skip), take};
+        want -= take;
+        skip = 0;
+    }
+    (void)fuse_reply_iov(req, iov, n);
+}
+
+void irsafs_fuse_answer(struct irsafs_session *s, const struct irsafs_request *request)
+{
+    fuse_req_t req = request->handle;
+    struct irsafs_entry entry;
+    struct stat st;
+    const struct irsafs_generation *g;
+    switch (request->kind) {
+    case IRSAFS_REQUEST_SETATTR:
+        st = refresh_attributes(s);
+        (void)fuse_reply_attr(req, &st, CONSTANT_TIMEOUT_S);
+        return;
+    case IRSAFS_REQUEST_WRITE:
+        (void)fuse_reply_write(req, request->size);
+        return;
+    case IRSAFS_REQUEST_GETATTR:
+    case IRSAFS_REQUEST_READ:
+        break;
+    }
+    g = irsafs_core_file(s->core, request->ino, irsafs_clock_boot_ms(), &entry);
+    if (g == NULL) {
+        (void)fuse_reply_err(req, ESTALE);
+    } else if (request->kind == IRSAFS_REQUEST_READ) {
+        reply_read(req, g, request);
+    } else {
+        st = file_attributes(s, &entry);
+        (void)fuse_reply_attr(req, &st, seconds(entry.attr_timeout_ms));
+    }
+}
+
+/* A parked request whose caller was interrupted or killed: without this it stays in D state until
+ * the text comes. */
+static void on_interrupt(fuse_req_t req, void *waiter)
+{
+    irsafs_core_interrupt(session_of(req)->core, waiter);
+    (void)fuse_reply_err(req, EINTR);
+}
+
+typedef enum irsafs_look look_fn(struct irsafs_core *core,
+                                 const struct irsafs_request *request,
+                                 int64_t now_ms,
+                                 struct timespec real,
+                                 struct irsafs_waiter **ret_waiter);
+
+static void look_or_park(look_fn *look, const struct irsafs_request *request)
+{
+    fuse_req_t req = request->handle;
+    struct irsafs_session *s = session_of(req);
+    struct irsafs_waiter *waiter = NULL;
+    /* Asked before the callback is set: libfuse 3.14 would call it and then touch the request,
+     * which the callback has freed. One thread: nothing can come in between. */
+    if (fuse_req_interrupted(req)) {
+        (void)fuse_reply_err(req, EINTR);
+        return;
+    }
+    switch (look(s->core, request, irsafs_clock_boot_ms(), irsafs_clock_real(), &waiter)) {
+    case IRSAFS_LOOK_READY:
+        irsafs_fuse_answer(s, request);
+        return;
+    case IRSAFS_LOOK_PARKED:
+        fuse_req_interrupt_func(req, on_interrupt, waiter);
+        return;
+    case IRSAFS_LOOK_GONE:
+        (void)fuse_reply_err(req, ESTALE);
+        return;
+    case IRSAFS_LOOK_FULL:
+        (void)fuse_reply_err(req, EAGAIN);
+        return;
+    }
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    struct irsafs_session *s = session_of(req);
+    (void)fi;
+    if (ino == IRSAFS_INO_ROOT || ino == IRSAFS_INO_REFRESH) {
+        struct stat st =
+            ino == IRSAFS_INO_ROOT ? attributes(s, ino, S_IFDIR | 0755) : refresh_attributes(s);
+        (void)fuse_reply_attr(req, &st, CONSTANT_TIMEOUT_S);
+        return;
+    }
+    look_or_park(irsafs_core_look, &(struct irsafs_request){
+                                       .handle = req, .kind = IRSAFS_REQUEST_GETATTR, .ino = ino});
+}
+
+static void
+op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+    (void)fi;
+    if (ino == IRSAFS_INO_REFRESH) {
+        (void)fuse_reply_buf(req, NULL, 0);
+        return;
+    }
+    look_or_park(
+        irsafs_core_look,
+        &(struct irsafs_request){
+            .handle = req, .kind = IRSAFS_REQUEST_READ, .ino = ino, .offset = off, .size = size});
+}
+
+/* ---- touching `refresh` */
+
+static void
+op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+    (void)attr;
+    (void)fi;
+    if (ino != IRSAFS_INO_REFRESH ||
+        (to_set & (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)) != 0) {
+        (void)fuse_reply_err(req, EROFS);
+        return;
+    }
+    session_of(req)->refreshed = irsafs_clock_real();
+    look_or_park(irsafs_core_touch, &(struct irsafs_request){
+                                        .handle = req, .kind = IRSAFS_REQUEST_SETATTR, .ino = ino});
+}
+
+static void op_write(fuse_req_t req,
+                     fuse_ino_t ino,
+                     const char *buf,
+                     size_t size,
+                     off_t off,
+                     struct fuse_file_info *fi)
+{
+    (void)buf;
+    (void)off;
+    (void)fi;
+    if (ino != IRSAFS_INO_REFRESH) {
+        (void)fuse_reply_err(req, EROFS);
+        return;
+    }
+    session_of(req)->refreshed = irsafs_clock_real();
+    look_or_park(irsafs_core_touch,
+                 &(struct irsafs_request){
+                     .handle = req, .kind = IRSAFS_REQUEST_WRITE, .ino = ino, .size = size});
+}
+
+/* ---- what is not there, each with the answer that tools understand */
+
+/* ENOSYS once and for all: the kernel then opens and closes without asking (FUSE_NO_OPEN_SUPPORT,
+ * FUSE_NO_OPENDIR_SUPPORT), which is what makes a cached read as cheap as one of tmpfs. */
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+    (void)ino;
+    (void)fi;
+    (void)fuse_reply_err(req, ENOSYS);
+}
+
+static void
+op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
+{
+    (void)ino;
+    (void)fi;
+    if (ph != NULL) {
+        fuse_pollhandle_destroy(ph);
+    }
+    (void)fuse_reply_err(req, ENOSYS); /* always readable, says the kernel from then on */
+}
+
+static void op_ioctl(fuse_req_t req,
+                     fuse_ino_t ino,
+                     unsigned int cmd,
+                     void *arg,
+                     struct fuse_file_info *fi,
+                     unsigned flags,
+                     const void *in_buf,
+                     size_t in_size,
+                     size_t out_size)
+{
+    (void)ino;
+    (void)cmd;
+    (void)arg;
+    (void)fi;
+    (void)flags;
+    (void)in_buf;
+    (void)in_size;
+    (void)out_size;
+    (void)fuse_reply_err(req, ENOTTY);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+    (void)ino;
+    (void)fuse_reply_err(req, EINVAL);
+}
+
+/* The directory never changes, for root neither. */
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+{
+    (void)parent;
+    (void)name;
+    (void)mode;
+    (void)rdev;
+    (void)fuse_reply_err(req, EROFS);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    op_mknod(req, parent, name, mode, 0);
+}
+
+static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+    op_mknod(req, parent, name, 0, 0);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+    (void)target;
+    op_mknod(req, parent, name, 0, 0);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+    (void)ino;
+    op_mknod(req, parent, name, 0, 0);
+}
+
+static void op_rename(fuse_req_t req,
+                      fuse_ino_t parent,
+                      const char *name,
+                      fuse_ino_t new_parent,
+                      const char *new_name,
+                      unsigned int flags)
+{
+    (void)new_parent;
+    (void)new_name;
+    (void)flags;
+    op_mknod(req, parent, name, 0, 0);
+}
+
+static void op_create(
+    fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+    (void)fi;
+    op_mknod(req, parent, name, mode, 0);
+}
+
+static void op_fallocate(
+    fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
+{
+    (void)ino;
+    (void)mode;
+    (void)off;
+    (void)len;
+    (void)fi;
+    (void)fuse_reply_err(req, EROFS);
+}
+
+/* ---- hello */
+
+static void op_init(void *user, struct fuse_conn_info *conn)
+{
+    struct irsafs_session *s = user;
+    /* Generations are immutable: nothing to revalidate. ATOMIC_O_TRUNC would swallow the truncation
+     * of `: > refresh` and zero the kernel's size of `config` on `echo > config`. Splicing buys
+     * nothing for texts of this size. */
+    conn->want &= ~(unsigned)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC |
+                              FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
+                              FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+    conn->want |= conn->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
+    conn->time_gran = 1;
+    static const struct {
+        unsigned flag;
+        const char *name;
+    } needed[] = {
+        {FUSE_CAP_NO_OPEN_SUPPORT, "NO_OPEN_SUPPORT (Linux 3.15)"},
+        {FUSE_CAP_NO_OPENDIR_SUPPORT, "NO_OPENDIR_SUPPORT (Linux 5.1)"},
+        {FUSE_CAP_EXPLICIT_INVAL_DATA, "EXPLICIT_INVAL_DATA (Linux 5.2)"},
+    };
+    for (size_t i = 0; i < IRSAFS_COUNT(needed); i++) {
+        if ((conn->capable & needed[i].flag) == 0) {
+            s->kernel.missing = needed[i].name;
+        }
+    }
+    s->kernel.protocol_major = conn->proto_major;
+    s->kernel.protocol_minor = conn->proto_minor;
+    s->kernel.ready = true;
+}
+
+const struct fuse_lowlevel_ops *irsafs_fuse_ops(void)
+{
+    /* Not here on purpose: xattr (the kernel says ENOTSUP), flush's and lseek's work (it does
+     * without), access (default_permissions), release (not sent without open). */
+    static const struct fuse_lowlevel_ops ops = {
+        .init = op_init,
+        .lookup = op_lookup,
+        .forget = op_forget,
+        .forget_multi = op_forget_multi,
+        .getattr = op_getattr,
+        .setattr = op_setattr,
+        .readlink = op_readlink,
+        .mknod = op_mknod,
+        .mkdir = op_mkdir,
+        .unlink = op_unlink,
+        .rmdir = op_unlink,
+        .symlink = op_symlink,
+        .rename = op_rename,
+        .link = op_link,
+        .open = op_open,
+        .read = op_read,
+        .write = op_write,
+        .flush = op_open,
+        .opendir = op_open,
+        .readdir = op_readdir,
+        .statfs = op_statfs,
+        .create = op_create,
+        .ioctl = op_ioctl,
+        .poll = op_poll,
+        .fallocate = op_fallocate,
+    };
+    return &ops;
+}

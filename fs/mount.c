@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/mount.h"
+
+#include "base/client_options.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "fs/client.h"
+#include "fs/daemon.h"
+#include "fs/super/mountpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+struct settings {
+    int64_t ttl_ms, max_stale_ms, wait_ms, stale_wait_ms, min_refresh_ms;
+    bool prefetch;
+    int64_t uid, gid, config_mode, refresh_mode;
+    bool allow_nonempty;
+    const char *client;
+    const char *kernel_features;
+    int log_level;
+};
+
+#define FIELD(name) offsetof(struct settings, name)
+
+enum { SECOND = 1000, DAY = 24 * 3600 * SECOND, ID_MAX = 0x7ffffffe };
+
+static const struct irsafs_option freshness_options[] = {
+    {.name = "ttl",
+     .env = "IRSAFS_TTL",
+     .type = IRSAFS_OPT_DURATION,
+     .offset = FIELD(ttl_ms),
+     .min = 10,
+     .max = 7 * (int64_t)DAY,
+     .arg = "TIME",
+     .shown_default = "15m",
+     .help = "a text is fresh for so long (from 1m on\n+-10 %, so that pods do not ask in step)"},
+    {.name = "max-stale",
+     .env = "IRSAFS_MAX_STALE",
+     .type = IRSAFS_OPT_DURATION,
+     .offset = FIELD(max_stale_ms),
+     .min = 0,
+     .max = 30 * (int64_t)DAY,
+     .arg = "TIME",
+     .shown_default = "24h",
+     .help = "in an outage the last good text is shown\nup to this age"},
+    {.name = "wait",
+     .env = "IRSAFS_WAIT",
+     .type = IRSAFS_OPT_DURATION,
+     .offset = FIELD(wait_ms),
+     .min = 0,
+     .max = 3600 * SECOND,
+     .arg = "TIME",
+     .shown_default = "5s",
+     .help = "a reader waits so long when there is nothing\nto show, or after a touch"},
+    {.name = "stale-wait",
+     .env = "IRSAFS_STALE_WAIT",
+     .type = IRSAFS_OPT_DURATION,
+     .offset = FIELD(stale_wait_ms),
+     .min = 0,
+     .max = 3600 * SECOND,
+     .arg = "TIME",
+     .shown_default = "1s",
+     .help = "a reader waits so long when the TTL is over"},
+    {.name = "min-refresh",
+     .env = "IRSAFS_MIN_REFRESH",
+     .type = IRSAFS_OPT_DURATION,
+     .offset = FIELD(min_refresh_ms),
+     .min = 0,
+     .max = DAY,
+     .arg = "TIME",
+     .shown_default = "2s",
+     .help = "touches fetch at most this often"},
+    {.name = "prefetch",
+     .env = "IRSAFS_PREFETCH",
+     .type = IRSAFS_OPT_FLAG,
+     .offset = FIELD(prefetch),
+     .help = "fetch at start instead of at the first look"},
+};
+
+static const struct irsafs_option mount_options[] = {
+    {.name = "uid",
+     .env = "IRSAFS_UID",
+     .type = IRSAFS_OPT_UINT,
+     .offset = FIELD(uid),
+     .max = ID_MAX,
+     .arg = "UID",
+     .shown_default = "own",
+     .help = "owner of the files"},
+    {.name = "gid",
+     .env = "IRSAFS_GID",
+     .type = IRSAFS_OPT_UINT,
+     .offset = FIELD(gid),
+     .max = ID_MAX,
+     .arg = "GID",
+     .shown_default = "own",
+     .help = "group of the files"},
+    {.name = "config-mode",
+     .env = "IRSAFS_CONFIG_MODE",
+     .type = IRSAFS_OPT_MODE,
+     .offset = FIELD(config_mode),
+     .arg = "MODE",
+     .shown_default = "0444",
+     .help = "permissions of config"},
+    {.name = "refresh-mode",
+     .env = "IRSAFS_REFRESH_MODE",
+     .type = IRSAFS_OPT_MODE,
+     .offset = FIELD(refresh_mode),
+     .arg = "MODE",
+     .shown_default = "0666",
+     .help = "permissions of refresh"},
+    {.name = "allow-nonempty",
+     .env = "IRSAFS_ALLOW_NONEMPTY",
+     .type = IRSAFS_OPT_FLAG,
+     .offset = FIELD(allow_nonempty),
+     .help = "mount over a directory that is not empty"},
+    {.name = "client",
+     .env = "IRSAFS_CLIENT",
+     .type = IRSAFS_OPT_STRING,
+     .offset = FIELD(client),
+     .arg = "PATH",
+     .shown_default = "beside irsafs, else in PATH",
+     .help = "the program that fetches"},
+    {.name = "kernel-features",
+     .env = "IRSAFS_KERNEL_FEATURES",
+     .type = IRSAFS_OPT_STRING,
+     .offset = FIELD(kernel_features),
+     .arg = "LIST",
+     .help = "-epoch: do without FUSE_NOTIFY_INC_EPOCH"},
+    {.name = "log-level",
+     .env = "IRSAFS_LOG_LEVEL ?LOG_LEVEL",
+     .type = IRSAFS_OPT_LEVEL,
+     .offset = FIELD(log_level),
+     .arg = "LEVEL",
+     .shown_default = "info",
+     .help = "debug, info, warn or error"},
+};
+
+static void print_help(const struct irsafs_option_table *tables, size_t n_tables)
+{
+    (void)printf(
+        "Usage: irsafs mount [MOUNTPOINT] [OPTIONS]\n"
+        "\n"
+        "Serves the user's AWS config in the foreground until SIGTERM. MOUNTPOINT is the\n"
+        "directory of AWS_CONFIG_FILE, or /var/run/.aws.\n"
+        "\n"
+        "  irsafs mount                                 in a Domino pod: all is set there\n"
+        "  irsafs mount /mnt/aws --endpoint http://localhost:6000/map_iam_roles_to_pod_sa \\\n"
+        "      --token-file token --run-id 5f0c         anywhere else\n"
+        "\n"
+        "  cat MOUNTPOINT/config       generated on the first look, then cached for the TTL\n"
+        "  touch MOUNTPOINT/refresh    the next look gets a new one\n"
+        "  cat MOUNTPOINT/status       what irsafs knows, JSON; never waits\n"
+        "\n"
+        "Every option can be set as IRSAFS_NAME in the environment, e.g. IRSAFS_TTL=5m.\n"
+        "Times: 500ms, 2s, 15m, 24h.\n");
+    irsafs_options_print(stdout, tables, n_tables);
+}
+
+static enum irsafs_code
+parse_kernel_features(const char *list, bool *ret_epoch, struct irsafs_error *err)
+{
+    if (list != NULL && strcmp(list, "-epoch") != 0) {
+        return irsafs_error_set(err, IRSAFS_E_BAD_FLAG_VALUE,
+                                "--kernel-features: '%.64s' is not '-epoch'", list);
+    }
+    *ret_epoch = list == NULL;
+    return IRSAFS_OK;
+}
+
+/* The directory of AWS_CONFIG_FILE, else the place where Domino's pods look. */
+static void default_mountpoint(char ret_path[PATH_MAX])
+{
+    const char *file = irsafs_env("AWS_CONFIG_FILE");
+    const char *slash = file != NULL ? strrchr(file, '/') : NULL;
+    size_t len = slash != NULL ? (size_t)(slash - file) : 0;
+    if (len > 0 && len < PATH_MAX) {
+        memcpy(ret_path, file, len);
+        ret_path[len] = '\0';
+    } else {
+        memcpy(ret_path, "/var/run/.aws", sizeof("/var/run/.aws"));
+    }
+}
+
+/* What the verb was asked to do, checked. */
+struct plan {
+    struct settings settings;
+    struct irsafs_client_settings client;
+    struct irsafs_given given; /* flags of the client, to be handed on */
+    char wanted[PATH_MAX];     /* mount point as asked for */
+    char mountpoint[PATH_MAX];
+    char client_path[PATH_MAX];
+    bool epoch_allowed;
+    bool help;
+};
+
+static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsafs_error *err)
+{
+    p->settings = (struct settings){
+        .ttl_ms = 15 * 60 * SECOND,
+        .max_stale_ms = DAY,
+        .wait_ms = 5 * SECOND,
+        .stale_wait_ms = SECOND,
+        .min_refresh_ms = 2 * SECOND,
+        .uid = (int64_t)getuid(),
+        .gid = (int64_t)getgid(),
+        .config_mode = 0444,
+        .refresh_mode = 0666,
+        .log_level = IRSAFS_LOG_INFO,
+    };
+    struct irsafs_option_table tables[] = {
+        {.title = "Freshness",
+         .options = freshness_options,
+         .n_options = IRSAFS_COUNT(freshness_options),
+         .settings = &p->settings},
+        irsafs_client_options(&p->client),
+        {.title = "Mount",
+         .options = mount_options,
+         .n_options = IRSAFS_COUNT(mount_options),
+         .settings = &p->settings},
+    };
+    int n_words = 0;
+    tables[1].given = &p->given;
+    enum irsafs_code code =
+        irsafs_options_parse(tables, IRSAFS_COUNT(tables), argc, argv, &n_words, &p->help, err);
+    if (code != IRSAFS_OK) {
+        return code;
+    }
+    if (p->help) {
+        print_help(tables, IRSAFS_COUNT(tables));
+        return IRSAFS_OK;
+    }
+    if (n_words > 1) {
+        return irsafs_error_set(err, IRSAFS_E_USAGE, "one mount point only, not '%s' too", argv[2]);
+    }
+    irsafs_log_set_level((enum irsafs_log_level)p->settings.log_level);
+    default_mountpoint(p->wanted);
+    if (n_words == 1 &&
+        (size_t)snprintf(p->wanted, sizeof(p->wanted), "%s", argv[1]) >= sizeof(p->wanted)) {
+        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
+    }
+    return parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err);
+}
+
+/* Everything that can be refused before the mount is. */
+static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
+{
+    if (p->client.endpoint == NULL) {
+        return irsafs_error_set(err, IRSAFS_E_NO_ENDPOINT, "no endpoint of a mapping service");
+    }
+    enum irsafs_code code = irsafs_client_find(p->settings.client, p->client_path, err);
+    if (code == IRSAFS_OK) {
+        code = irsafs_mountpoint_prepare(p->wanted, p->settings.allow_nonempty, p->mountpoint, err);
+    }
+    return code;
+}
+
+static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
+{
+    const char *client_argv[IRSAFS_GIVEN_MAX + 4] = {p->client_path, "fetch", "--report-fd=3"};
+    memcpy(client_argv + 3, p->given.words, p->given.n * sizeof(p->given.words[0]));
+    uint32_t seed = 0;
+    (void)getrandom(&seed, sizeof(seed), GRND_NONBLOCK); /* jitter only: 0 will do */
+    struct irsafs_daemon_settings settings = {
+        .mountpoint = p->mountpoint,
+        .core = {.ttl_ms = p->settings.ttl_ms,
+                 .max_stale_ms = p->settings.max_stale_ms,
+                 .wait_ms = p->settings.wait_ms,
+                 .stale_wait_ms = p->settings.stale_wait_ms,
+                 .fetch_timeout_ms = p->client.fetch_timeout_ms,
+                 .min_refresh_ms = p->settings.min_refresh_ms,
+                 .prefetch = p->settings.prefetch,
+                 .mountpoint = p->mountpoint,
+                 .random_seed = seed,
+                 .first_ino = 0},
+        .uid = (uid_t)p->settings.uid,
+        .gid = (gid_t)p->settings.gid,
+        .config_mode = (mode_t)p->settings.config_mode,
+        .refresh_mode = (mode_t)p->settings.refresh_mode,
+        .client_argv = client_argv,
+        .token_path = p->client.web_identity_token_file,
+        .epoch_allowed = p->epoch_allowed,
+    };
+    int fuse_fd = -1;
+    enum irsafs_code code = irsafs_mountpoint_mount(p->mountpoint, &fuse_fd, err);
+    if (code == IRSAFS_OK) {
+        irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", p->mountpoint);
+        code = irsafs_daemon_run(&settings, fuse_fd, err);
+        irsafs_mountpoint_unmount(p->mountpoint);
+        irsafs_log(IRSAFS_LOG_INFO, "unmounted", "mountpoint=%s", p->mountpoint);
+    }
+    return code;
+}
+
+int irsafs_mount_main(int argc, char **argv)
+{
+    static struct plan plan; /* static: three paths are too much for a stack to be proud of */
+    struct irsafs_error err = {.code = IRSAFS_OK};
+    enum irsafs_code code = parse(&plan, argc, argv, &err);
+    if (code == IRSAFS_OK && plan.help) {
+        return 0;
+    }
+    if (code == IRSAFS_OK) {
+        code = prepare(&plan, &err);
+    }
+    if (code == IRSAFS_OK) {
+        code = serve(&plan, &err);
+    }
+    return code == IRSAFS_OK ? 0 : irsafs_error_report("irsafs", &err);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/status.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *state_name(enum irsafs_state state)
+{
+    switch (state) {
+    case IRSAFS_STATE_EMPTY:
+        return "empty";
+    case IRSAFS_STATE_PENDING:
+        return "pending";
+    case IRSAFS_STATE_FRESH:
+        return "fresh";
+    case IRSAFS_STATE_AGING:
+        return "aging";
+    case IRSAFS_STATE_STALE:
+        return "stale";
+    case IRSAFS_STATE_NONE:
+        return "none";
+    }
+    return "";
+}
+
+/* What a reader gets now; null while that is not known. */
+static json_t *source(const struct irsafs_view *v)
+{
+    switch (v->state) {
+    case IRSAFS_STATE_EMPTY:
+    case IRSAFS_STATE_PENDING:
+        return json_null();
+    case IRSAFS_STATE_FRESH:
+    case IRSAFS_STATE_AGING:
+        return json_string("service");
+    case IRSAFS_STATE_STALE:
+        return json_string("last_good");
+    case IRSAFS_STATE_NONE:
+        return json_string("none");
+    }
+    return NULL;
+}
+
+static json_t *integer_if(bool known, int64_t value)
+{
+    return known ? json_integer(value) : json_null();
+}
+
+static json_t *word(const char *text)
+{
+    return text[0] != '\0' ? json_string(text) : json_null();
+}
+
+static json_t *time_if(bool known, int64_t unix_s)
+{
+    char text[IRSAFS_RFC3339_SIZE];
+    irsafs_clock_rfc3339(unix_s, text);
+    return known ? json_string(text) : json_null();
+}
+
+static json_t *dropped(const struct irsafs_client_facts *facts)
+{
+    return facts->dropped != NULL ? json_deep_copy(facts->dropped)
+                                  : json_pack("{s:i, s:[]}", "total", 0, "items");
+}
+
+static json_t *error(const struct irsafs_view *v)
+{
+    if (v->error == NULL) {
+        return json_null();
+    }
+    char code[16];
+    (void)snprintf(code, sizeof(code), "IRSAFS-E%03d", (int)v->error->code);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o}", "code", code, "class",
+                     irsafs_class_name(irsafs_code_class(v->error->code)), "message",
+                     v->error->message, "since", time_if(true, v->error_since_s), "next_try_ms",
+                     integer_if(v->next_try_ms >= 0, v->next_try_ms));
+}
+
+static json_t *document(const struct irsafs_status *s)
+{
+    const struct irsafs_view *v = s->view;
+    const struct irsafs_client_facts *f = s->facts;
+    char protocol[32];
+    (void)snprintf(protocol, sizeof(protocol), "%u.%u", s->protocol_major, s->protocol_minor);
+    return json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
+        " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o}, s:{s:o}, s:n,"
+        " s:n, s:i}",
+        "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint", s->mountpoint,
+        "state", state_name(v->state), "stale", v->state == IRSAFS_STATE_STALE, "generation",
+        (json_int_t)v->generation, "profiles", integer_if(v->have_text, v->profiles), "bytes",
+        (json_int_t)v->bytes, "age_ms", integer_if(v->have_text, v->age_ms), "ttl_ms",
+        (json_int_t)v->ttl_ms, "next_change_ms",
+        integer_if(v->next_change_ms >= 0, v->next_change_ms), "fetched_at",
+        time_if(v->have_text, v->fetched_s), "source", source(v), "dropped", dropped(f), "error",
+        error(v), "fetch", "in_flight", (int)v->in_flight, "total", (json_int_t)v->flights,
+        "failed", (json_int_t)v->failed, "last_ms",
+        integer_if(v->last_flight_ms >= 0, v->last_flight_ms), "waiters", (int)v->waiters, "run_id",
+        word(f->run_id), "workload_type", word(f->workload_type), "token", "source",
+        word(f->token_source), "expires_at", word(f->token_expires_at), "endpoint", "scheme",
+        word(f->endpoint_scheme), "host", word(f->endpoint_host), "tls", word(f->endpoint_tls),
+        "kernel", "protocol", s->protocol_major != 0 ? json_string(protocol) : json_null(),
+        "control", "sandbox", "pid", (int)getpid());
+}
+
+/* Takes the last dropped item out; false when there is none left. */
+static bool shorten(json_t *doc)
+{
+    json_t *items = json_object_get(json_object_get(doc, "dropped"), "items");
+    size_t n = json_array_size(items);
+    return n > 0 && json_array_remove(items, n - 1) == 0;
+}
+
+struct irsafs_text *irsafs_status_render(const struct irsafs_status *status)
+{
+    json_t *doc = document(status);
+    char *json = NULL;
+    size_t len = 0;
+    do {
+        free(json);
+        json = doc != NULL ? json_dumps(doc, JSON_INDENT(2)) : NULL;
+        len = json != NULL ? strlen(json) : 0;
+    } while (len >= IRSAFS_STATUS_MAX && shorten(doc));
+    struct irsafs_text *text = json != NULL ? irsafs_text_new(len + 1) : NULL;
+    if (text != NULL) {
+        memcpy(text->bytes, json, len);
+        text->bytes[len] = '\n';
+    }
+    free(json);
+    json_decref(doc);
+    return text;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/super/answer.h"
+
+#include "base/ascii.h"
+#include "base/awsconfig/canon.h"
+#include "base/limits.h"
+#include "base/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { DROPPED_WORD_MAX = 200 };
+
+void irsafs_client_facts_deinit(struct irsafs_client_facts *facts)
+{
+    json_decref(facts->dropped);
+    facts->dropped = NULL;
+}
+
+/* Copies a string of the report, cleaned and cut; "" when it is none. */
+static void copy_word(const json_t *value, char *ret_word, size_t size)
+{
+    const char *text = json_is_string(value) ? json_string_value(value) : "";
+    size_t len = strnlen(text, size - 1);
+    memcpy(ret_word, text, len);
+    ret_word[len] = '\0';
+    irsafs_ascii_clean(ret_word, len);
+}
+
+static int set_word(json_t *object, const char *key, const json_t *value)
+{
+    char word[DROPPED_WORD_MAX];
+    copy_word(value, word, sizeof(word));
+    return json_object_set_new(object, key,
+                               json_is_string(value) ? json_string(word) : json_null());
+}
+
+static json_t *copy_dropped(const json_t *dropped)
+{
+    const json_t *total = json_object_get(dropped, "total");
+    const json_t *items = json_object_get(dropped, "items");
+    json_t *copies = json_array();
+    for (size_t i = 0; i < json_array_size(items) && i < IRSAFS_DROPPED_ITEMS_MAX; i++) {
+        const json_t *item = json_array_get(items, i);
+        json_t *copy = json_object();
+        (void)set_word(copy, "section", json_object_get(item, "section"));
+        (void)set_word(copy, "key", json_object_get(item, "key"));
+        (void)set_word(copy, "reason", json_object_get(item, "reason"));
+        (void)json_array_append_new(copies, copy);
+    }
+    return json_pack("{s:I, s:o}", "total",
+                     json_is_integer(total) ? json_integer_value(total) : (json_int_t)0, "items",
+                     copies);
+}
+
+static void read_facts(const json_t *report, struct irsafs_client_facts *facts)
+{
+    const json_t *token = json_object_get(report, "token");
+    const json_t *endpoint = json_object_get(report, "endpoint");
+    const struct {
+        const json_t *value;
+        char *word;
+        size_t size;
+    } words[] = {
+        {json_object_get(report, "run_id"), facts->run_id, sizeof(facts->run_id)},
+        {json_object_get(report, "workload_type"), facts->workload_type,
+         sizeof(facts->workload_type)},
+        {json_object_get(token, "source"), facts->token_source, sizeof(facts->token_source)},
+        {json_object_get(token, "expires_at"), facts->token_expires_at,
+         sizeof(facts->token_expires_at)},
+        {json_object_get(endpoint, "scheme"), facts->endpoint_scheme,
+         sizeof(facts->endpoint_scheme)},
+        {json_object_get(endpoint, "host"), facts->endpoint_host, sizeof(facts->endpoint_host)},
+        {json_object_get(endpoint, "tls"), facts->endpoint_tls, sizeof(facts->endpoint_tls)},
+    };
+    for (size_t i = 0; i < IRSAFS_COUNT(words); i++) {
+        copy_word(words[i].value, words[i].word, words[i].size);
+    }
+    json_decref(facts->dropped);
+    facts->dropped = copy_dropped(json_object_get(report, "dropped"));
+}
+
+/* All bytes of a memfd that its writer is done with; NULL with errno. */
+static struct irsafs_text *read_memfd(int fd, size_t max)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return NULL;
+    }
+    if ((size_t)st.st_size > max) {
+        errno = EFBIG;
+        return NULL;
+    }
+    struct irsafs_text *text = irsafs_text_new((size_t)st.st_size);
+    size_t got = 0;
+    while (text != NULL && got < text->size) {
+        ssize_t n = pread(fd, text->bytes + got, text->size - got, (off_t)got);
+        if (n <= 0 && !(n < 0 && errno == EINTR)) {
+            return irsafs_text_unref(text);
+        }
+        got += n > 0 ? (size_t)n : 0;
+    }
+    return text;
+}
+
+static json_t *read_report(int fd)
+{
+    struct irsafs_text *text = read_memfd(fd, IRSAFS_REPORT_MAX);
+    json_t *report = text != NULL ? json_loadb(text->bytes, text->size, 0, NULL) : NULL;
+    (void)irsafs_text_unref(text);
+    if (report != NULL && !json_is_object(report)) {
+        json_decref(report);
+        report = NULL;
+    }
+    return report;
+}
+
+static void read_error(const json_t *report, struct irsafs_error *ret_error)
+{
+    const json_t *message = json_object_get(report, "message");
+    enum irsafs_code code =
+        irsafs_code_from_number((long)json_integer_value(json_object_get(report, "code")));
+    (void)irsafs_error_set(ret_error, code, "%s",
+                           json_is_string(message) ? json_string_value(message)
+                                                   : "the client gave no reason");
+}
+
+static void
+read_text(const struct irsafs_answer_settings *settings, int text_fd, struct irsafs_landing *ret)
+{
+    size_t offset = 0;
+    struct irsafs_text *text = read_memfd(text_fd, IRSAFS_TEXT_MAX);
+    if (text == NULL) {
+        (void)irsafs_error_set(&ret->error, IRSAFS_E_IO, "read the client's text: %s",
+                               strerrordesc_np(errno));
+        return;
+    }
+    const char *refusal =
+        irsafs_canon_check(text->bytes, text->size, settings->token_path, &offset);
+    if (refusal != NULL || text->size == 0) {
+        (void)irsafs_error_set(&ret->error, IRSAFS_E_NOT_CANONICAL,
+                               "the client's text is refused at byte %zu: %s", offset,
+                               refusal != NULL ? refusal : "empty");
+        (void)irsafs_text_unref(text);
+        return;
+    }
+    ret->text = text;
+}
+
+static void judge(const struct irsafs_answer_settings *settings,
+                  int wait_status,
+                  bool killed,
+                  const json_t *report,
+                  struct irsafs_landing *ret)
+{
+    bool exited = WIFEXITED(wait_status);
+    int status = exited ? WEXITSTATUS(wait_status) : -1;
+    if (killed) {
+        (void)irsafs_error_set(&ret->error, IRSAFS_E_TIMEOUT, "no answer within %lld ms",
+                               (long long)settings->fetch_timeout_ms);
+    } else if (status == 127 && report == NULL) {
+        (void)irsafs_error_set(&ret->error, IRSAFS_E_CLIENT_START, "%.120s cannot be executed",
+                               settings->client);
+    } else if (!exited) {
+        (void)irsafs_error_set(&ret->error, IRSAFS_E_CLIENT_DIED,
+                               "the client was ended by signal %d", WTERMSIG(wait_status));
+    } else if (status != 0 && report != NULL) {
+        read_error(report, &ret->error);
+    } else if (status != 0) {
+        (void)irsafs_error_set(&ret->error, IRSAFS_E_CLIENT_DIED,
+                               "the client ended with status %d and no report", status);
+    }
+}
+
+void irsafs_answer_read(const struct irsafs_answer_settings *settings,
+                        int wait_status,
+                        bool killed,
+                        int text_fd,
+                        int report_fd,
+                        struct irsafs_landing *ret_landing,
+                        struct irsafs_client_facts *facts)
+{
+    json_t *report = read_report(report_fd);
+    const json_t *retry_after = json_object_get(report, "retry_after_ms");
+    const json_t *profiles = json_object_get(report, "profiles");
+    struct irsafs_landing landing = {
+        .retry_after_ms = json_is_integer(retry_after) ? json_integer_value(retry_after) : -1,
+        .connect_refused = json_is_true(json_object_get(report, "connect_refused")),
+    };
+    copy_word(json_object_get(report, "identity"), landing.identity, sizeof(landing.identity));
+    judge(settings, wait_status, killed, report, &landing);
+    if (landing.error.code == IRSAFS_OK) {
+        read_text(settings, text_fd, &landing);
+        landing.profiles = json_is_integer(profiles) ? (uint32_t)json_integer_value(profiles) : 0;
+    }
+    if (report != NULL) {
+        read_facts(report, facts);
+    }
+    json_decref(report);
+    *ret_landing = landing;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/super/mountpoint.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "fs/super/child.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FSTYPE "fuse.irsafs"
+
+enum { ANSWER_LIMIT_MS = 1000, LAYERS_MAX = 64 };
+
+/* ---- what is mounted there */
+
+/* mountinfo writes blank, tab, newline and backslash as \ooo (proc(5)). In place. */
+static void unescape(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; to++) {
+        bool octal = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != '\0' &&
+                     from[3] != '\0';
+        if (octal) {
+            *to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
+            from += 4;
+        } else {
+            *to = *from++;
+        }
+    }
+    *to = '\0';
+}
+
+/* The mount point of a mountinfo line, "36 35 98:0 /root MOUNTPOINT options [tags] - TYPE source
+ * options", and in *ret_ours whether TYPE is ours. NULL for another form. Takes the line apart. */
+static const char *mount_of(char *line, bool *ret_ours)
+{
+    const char *type = strstr(line, " - ");
+    *ret_ours = type != NULL && strncmp(type + 3, FSTYPE " ", sizeof(FSTYPE)) == 0;
+    char *field = NULL;
+    for (int i = 0; i < 5; i++) {
+        field = strsep(&line, " ");
+    }
+    if (field != NULL) {
+        unescape(field);
+    }
+    return field;
+}
+
+/* Is the topmost mount on path an irsafs? Later lines are mounted over earlier ones. */
+static bool ours_on_top(const char *path)
+{
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    if (file == NULL) {
+        return false;
+    }
+    char *line = NULL;
+    size_t size = 0;
+    bool on_top = false;
+    while (getline(&line, &size, file) > 0) {
+        bool ours;
+        const char *mountpoint = mount_of(line, &ours);
+        if (mountpoint != NULL && strcmp(mountpoint, path) == 0) {
+            on_top = ours;
+        }
+    }
+    free(line);
+    (void)fclose(file);
+    return on_top;
+}
+
+enum life { ALIVE, DEAD, SILENT };
+
+static int pidfd_open(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* Asks the file system itself: the attributes of a daemon that was killed stay cached for a while.
+ * In a child, because a daemon that is stopped answers nobody. */
+static enum life ask(const char *path)
+{
+    pid_t pid = irsafs_child_fork();
+    if (pid < 0) {
+        return SILENT;
+    }
+    if (pid == 0) {
+        struct statx st;
+        int r = statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
+        _exit(r == 0 ? ALIVE : errno == ENOTCONN ? DEAD : SILENT);
+    }
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = pidfd_open(pid);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int n;
+    do {
+        n = poll(&p, 1, ANSWER_LIMIT_MS);
+    } while (n < 0 && errno == EINTR);
+    if (n == 0) {
+        (void)kill(pid, SIGKILL);
+    }
+    int status = 0;
+    /* A child that hangs in the kernel cannot be waited for; it is reaped by init after us. */
+    pid_t reaped = waitpid(pid, &status, n == 0 ? WNOHANG : 0);
+    bool answered = reaped == pid && WIFEXITED(status);
+    return answered && WEXITSTATUS(status) <= SILENT ? (enum life)WEXITSTATUS(status) : SILENT;
+}
+
+static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
+{
+    for (int i = 0; i < LAYERS_MAX && ours_on_top(path); i++) {
+        switch (ask(path)) {
+        case ALIVE:
+            return irsafs_error_set(err, IRSAFS_E_SERVED, "%s is already served by irsafs", path);
+        case SILENT:
+            return irsafs_error_set(err, IRSAFS_E_SILENT,
+                                    "%s is served by a process that does not answer", path);
+        case DEAD:
+            break;
+        }
+        if (umount2(path, MNT_DETACH) != 0) {
+            return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "unmount the dead irsafs on %s: %s",
+                                    path, strerrordesc_np(errno));
+        }
+        irsafs_log(IRSAFS_LOG_WARN, "dead_mount_removed", "mountpoint=%s", path);
+    }
+    return IRSAFS_OK;
+}
+
+/* ---- what lies there */
+
+static bool is_own_name(const char *name)
+{
+    static const char *const own[] = {".", "..", "config", "refresh", "status", ".live"};
+    for (size_t i = 0; i < IRSAFS_COUNT(own); i++) {
+        if (strcmp(name, own[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum irsafs_code check_empty(const char *path, struct irsafs_error *err)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "open mount point %s: %s", path,
+                                strerrordesc_np(errno));
+    }
+    enum irsafs_code code = IRSAFS_OK;
+    const struct dirent *entry;
+    /* The stream is ours alone: readdir(3) is safe. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    while (code == IRSAFS_OK && (entry = readdir(dir)) != NULL) {
+        if (!is_own_name(entry->d_name)) {
+            code = irsafs_error_set(err, IRSAFS_E_NOT_EMPTY,
+                                    "mount point %s is not empty: it holds '%.40s'", path,
+                                    entry->d_name);
+        }
+    }
+    (void)closedir(dir);
+    return code;
+}
+
+enum irsafs_code irsafs_mountpoint_prepare(const char *path,
+                                           bool allow_nonempty,
+                                           char ret_path[PATH_MAX],
+                                           struct irsafs_error *err)
+{
+    char real[PATH_MAX];
+    struct stat st;
+    /* A dead irsafs there may answer ENOTCONN, and realpath with it; it is found by its name. */
+    if (realpath(path, real) == NULL) {
+        bool dead = errno == ENOTCONN && path[0] == '/' && strlen(path) < sizeof(real);
+        if (!dead) {
+            return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "mount point %s: %s", path,
+                                    strerrordesc_np(errno));
+        }
+        (void)snprintf(real, sizeof(real), "%s", path);
+    }
+    enum irsafs_code code = clear_layers(real, err);
+    if (code != IRSAFS_OK) {
+        return code;
+    }
+    if (stat(real, &st) != 0) {
+        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "mount point %s: %s", real,
+                                strerrordesc_np(errno));
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        return irsafs_error_set(err, IRSAFS_E_NOT_A_DIRECTORY, "mount point %s is not a directory",
+                                real);
+    }
+    code = allow_nonempty ? IRSAFS_OK : check_empty(real, err);
+    if (code == IRSAFS_OK) {
+        memcpy(ret_path, real, sizeof(real));
+    }
+    return code;
+}
+
+/* ---- mounting */
+
+enum irsafs_code irsafs_mountpoint_mount(const char *path, int *ret_fd, struct irsafs_error *err)
+{
+    int fd = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return irsafs_error_set(err, IRSAFS_E_NO_FUSE, "open /dev/fuse: %s",
+                                strerrordesc_np(errno));
+    }
+    char data[128];
+    (void)snprintf(data, sizeof(data),
+                   "fd=%d,rootmode=40000,user_id=%u,group_id=%u,allow_other,default_permissions",
+                   fd, (unsigned)getuid(), (unsigned)getgid());
+    if (mount("irsafs", path, FSTYPE, MS_NOSUID | MS_NODEV | MS_NOEXEC, data) != 0) {
+        int saved_errno = errno;
+        (void)irsafs_fd_close(fd);
+        return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "mount on %s: %s", path,
+                                strerrordesc_np(saved_errno));
+    }
+    *ret_fd = fd;
+    return IRSAFS_OK;
+}
+
+void irsafs_mountpoint_unmount(const char *path)
+{
+    if (umount2(path, MNT_DETACH) != 0 && errno != EINVAL) {
+        irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", "mountpoint=%s error=\"%s\"", path,
+                   strerrordesc_np(errno));
+    }
+}

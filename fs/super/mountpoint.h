@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IRSAFS_FS_SUPER_MOUNTPOINT_H
+#define IRSAFS_FS_SUPER_MOUNTPOINT_H
+
+#include "base/attr.h"
+#include "base/error.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+/* The place where irsafs mounts: judged, mounted, unmounted. */
+
+/* Checks that path can be mounted on and writes it, absolute and without symlinks, to ret_path. An
+ * irsafs that died there is unmounted first. May block for a second per layer found (a daemon that
+ * does not answer is asked by a child). Errors: NO_MOUNTPOINT, NOT_A_DIRECTORY, NOT_EMPTY, SERVED,
+ * SILENT, MOUNT_DENIED (a dead layer that may not be removed), MEMORY. */
+enum irsafs_code irsafs_mountpoint_prepare(const char *path,
+                                           bool allow_nonempty,
+                                           char ret_path[PATH_MAX],
+                                           struct irsafs_error *err) IRSAFS_MUST_CHECK;
+
+/* Opens /dev/fuse and mounts it with mount(2), type fuse.irsafs, source irsafs. *ret_fd is
+ * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED. */
+enum irsafs_code
+irsafs_mountpoint_mount(const char *path, int *ret_fd, struct irsafs_error *err) IRSAFS_MUST_CHECK;
+
+/* Detaches the mount: names vanish at once, open files stay until they are closed. */
+void irsafs_mountpoint_unmount(const char *path);
+
+#endif
