@@ -145,6 +145,8 @@ class Server:
         self.requests: list = []
         self.violations: list = []
         self.connections = 0
+        self.active = 0                # requests that came and are not answered
+        self.most_active = 0
         self._changed = threading.Condition()
         self._always: dict = {}
         self._next: list = []
@@ -218,7 +220,11 @@ class Server:
         """One connection: one request, one answer."""
         request = read_request(conn)
         if request is not None:
-            self._send(conn, self._decide(request))
+            answer = self._decide(request)
+            try:
+                self._send(conn, answer)
+            finally:
+                self._answered()
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -275,8 +281,15 @@ class Server:
         with self._changed:
             changes = self._next.pop(0) if self._next else self._always
             self.requests.append(request)
+            self.active += 1
+            self.most_active = max(self.most_active, self.active)
             self._changed.notify_all()
         return dataclasses.replace(answer, **changes)
+
+    def _answered(self) -> None:
+        with self._changed:
+            self.active -= 1
+            self._changed.notify_all()
 
     def _send(self, conn: socket.socket, answer: Answer) -> None:
         if answer.delay:

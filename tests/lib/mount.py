@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One irsafs daemon on one private mount point, watched from start to end."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, Optional
+
+from .program import IRSAFS, check_output
+from .wait import LONG, wait_until
+
+STOP_SECONDS = 6.0                     # the promise is 2 s; the rest is for slow machines
+EXTRA_ARGS = shlex.split(os.environ.get("IRSAFS_MOUNT_ARGS", ""))
+
+
+def mounts_at(path: Path) -> list:
+    """The file system types mounted on path, lowest first."""
+    types = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split(" ")
+        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])
+        if point == str(path):
+            types.append(fields[fields.index("-") + 1])
+    return types
+
+
+def unmount_all(path: Path) -> None:
+    """Takes away whatever irsafs left at this one path."""
+    while "fuse.irsafs" in mounts_at(path):
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+class Mount:
+    """A running `irsafs mount`. `prefix` is a program that starts it, such as setpriv."""
+
+    def __init__(self, path: Path, args: list, env: dict, secrets: Callable[[], list], prefix: tuple = ()) -> None:
+        self.path = path
+        self.config = path / "config"
+        self.refresh = path / "refresh"
+        self.arguments = [*prefix, str(IRSAFS), "mount", str(path), *EXTRA_ARGS, *args]
+        self._env = env
+        self._secrets = secrets
+        self._log = path.with_name(path.name + ".stderr")
+        self.process: Optional[subprocess.Popen] = None
+
+    # --- life -----------------------------------------------------------------------------------
+
+    def start(self) -> "Mount":
+        self.launch()
+        self.wait_mounted()
+        return self
+
+    def launch(self) -> None:
+        """Starts the program without waiting for the mount."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.arguments, env=self._env, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def wait_mounted(self, timeout: float = LONG) -> None:
+        """Woken by changes of the mount table and by the daemon's end."""
+        pidfd = os.pidfd_open(self.process.pid)
+        end = time.monotonic() + timeout
+        with open("/proc/self/mountinfo", "rb") as table:
+            poller = select.poll()
+            poller.register(table, select.POLLPRI)
+            poller.register(pidfd, select.POLLIN)
+            while "fuse.irsafs" not in mounts_at(self.path):
+                poller.poll(1000)
+                assert self.process.poll() is None, f"exit {self.process.returncode} instead of a mount: {self.log()}"
+                assert time.monotonic() < end, f"no mount within {timeout:g} s: {self.log()}"
+        os.close(pidfd)
+
+    def wait_exit(self, timeout: float = STOP_SECONDS) -> int:
+        return self.process.wait(timeout)
+
+    def stop(self) -> None:
+        """Ends the daemon as Kubernetes does and demands a clean end."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.wait_exit()
+        self.process = None
+        assert code == 0, f"exit {code} after SIGTERM"
+        assert mounts_at(self.path) == [], "still mounted after SIGTERM"
+
+    def kill(self) -> None:
+        """SIGKILL: the mount stays behind, dead."""
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+        self.process = None
+
+    def close(self) -> None:
+        """The end of the test: stops what runs, takes the mount away, judges the log."""
+        try:
+            if self.process:
+                self.stop()
+        finally:
+            if self.process:
+                self.process.kill()
+                unmount_all(self.path)
+                self.process.wait(STOP_SECONDS)
+            unmount_all(self.path)
+            print(self.log())
+            check_output(self._raw_log(), self._secrets())
+
+    # --- looks ----------------------------------------------------------------------------------
+
+    def log(self) -> str:
+        """What the daemon wrote, without tokens."""
+        text = self._raw_log()
+        for secret in self._secrets():
+            text = text.replace(secret, "<token>")
+        return text
+
+    def _raw_log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def read(self) -> str:
+        return self.config.read_text()
+
+    def touch(self) -> None:
+        os.utime(self.refresh)
+
+    def status(self) -> dict:
+        return json.loads((self.path / "status").read_text())
+
+    def wait_status(self, test: Callable[[dict], bool], what: str, timeout: float = LONG) -> dict:
+        """Looks at status until test agrees, and gives that status."""
+
+        def look() -> Optional[dict]:
+            status = self.status()
+            return status if test(status) else None
+
+        return wait_until(look, what, timeout)
+
+    def wait_state(self, *states: str, timeout: float = LONG) -> dict:
+        return self.wait_status(lambda s: s["state"] in states, f"state {' or '.join(states)}", timeout)
+
+    def wait_idle(self) -> dict:
+        """Until no fetch is under way."""
+        return self.wait_status(lambda s: not s["fetch"]["in_flight"], "end of the fetch")
+
+    def wait_waiters(self, count: int) -> dict:
+        return self.wait_status(lambda s: s["waiters"] >= count, f"{count} waiting readers")

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs under test: where they are, the clean environment they get, what they must not say."""
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+TESTS = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("IRSAFS_BUILD", TESTS.parent / "build" / "dev")).resolve()
+IRSAFS = BUILD / "irsafs"
+CLIENT = BUILD / "irsafs-client"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+USER = 12574                           # the uid of Domino's run containers
+
+SUSPICIOUS = re.compile(
+    r"Sanitizer|runtime error|SIGSEGV|Segmentation|Traceback|assert|leak|smashing|double free|corrupted|core dumped",
+    re.IGNORECASE,
+)
+
+
+def environment(**names: str) -> dict:
+    """Only what is given, plus what the tools need; options of sanitizers go through."""
+    kept = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS") or k == "LLVM_PROFILE_FILE"}
+    return {"PATH": PATH, "LANG": "C.UTF-8", **kept, **names}
+
+
+def check_output(text: str, secrets: list) -> None:
+    """Fails on traces of a crash, or when a secret was printed; never repeats the secret."""
+    for secret in secrets:
+        text_is_clean = secret not in text
+        assert text_is_clean, "a token is in the output"
+    found = SUSPICIOUS.search(text)
+    assert not found, f"suspicious output: {text[max(0, found.start() - 300):found.end() + 1500]}"
+
+
+@dataclass
+class Ran:
+    """How a program ended."""
+
+    code: int
+    out: bytes
+    err: str
+    report: Optional[dict] = None
+
+
+def run(args: list, env: Optional[dict] = None, timeout: float = 30.0, **popen) -> Ran:
+    """Runs a program to its end, in a clean environment."""
+    done = subprocess.run(
+        [str(arg) for arg in args], env=env or environment(), stdin=subprocess.DEVNULL,
+        capture_output=True, timeout=timeout, cwd="/", **popen,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+def run_as_user(args: list, **options) -> Ran:
+    """Runs a program as the user of a run container."""
+    return run(args, user=USER, group=USER, extra_groups=[], **options)
+
+
+def run_irsafs(args: list, env: Optional[dict] = None, **options) -> Ran:
+    ran = run([IRSAFS, *args], env, **options)
+    check_output(ran.err, [])
+    return ran
+
+
+def run_client(args: list, env: Optional[dict] = None, report: bool = True, **options) -> Ran:
+    """Runs irsafs-client; with `report` its JSON report is read as well."""
+    if not report:
+        ran = run([CLIENT, *args], env, **options)
+        check_output(ran.err, [])
+        return ran
+    fd = os.memfd_create("report")
+    try:
+        ran = run([CLIENT, f"--report-fd={fd}", *args], env, pass_fds=(fd,), **options)
+        check_output(ran.err, [])
+        text = os.pread(fd, 1 << 20, 0)
+        ran.report = json.loads(text) if text else None
+        return ran
+    finally:
+        os.close(fd)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A million looks by many processes while touches and dentry drops run: nothing torn, stale or empty."""
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from lib.program import BUILD, environment, run
+from standin.stamped import stamped_text
+
+CHECKER = BUILD / "consistency-readers"
+SECONDS = 60
+FAULTS = ("torn", "empty", "stale", "back", "comment", "error")
+
+# name -> (looks, mount flags, pause between touches in microseconds, drop dentries meanwhile)
+STORMS = {
+    "every touch swaps": (500_000, ["--min-refresh=0s"], 60_000, False),
+    "touches while pending": (150_000, ["--min-refresh=0s"], 500, False),
+    "collapsed touches": (300_000, ["--min-refresh=300ms"], 20_000, False),
+    "dentries dropped": (100_000, ["--min-refresh=0s"], 60_000, True),
+    "short ttl": (100_000, ["--min-refresh=0s", "--ttl=500ms", "--stale-wait=60s"], 150_000, False),
+}
+
+
+def check(config: Path, refresh: Path, looks: int, gap_us: int, touchers: int = 2) -> dict:
+    """Runs the checker and gives its counters."""
+    ran = run([CHECKER, config, refresh, 6, touchers, gap_us, looks, SECONDS], timeout=SECONDS + 30)
+    assert ran.code == 0, ran.err
+    return json.loads(ran.out)
+
+
+class Repeat(threading.Thread):
+    """Does something again and again until the end of the block."""
+
+    def __init__(self, action, pause: float) -> None:
+        super().__init__(daemon=True)
+        self._action, self._pause, self._end = action, pause, threading.Event()
+
+    def run(self) -> None:
+        while not self._end.wait(self._pause):
+            self._action()
+
+    def __enter__(self) -> "Repeat":
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._end.set()
+        self.join()
+
+
+def drop_dentries() -> None:
+    Path("/proc/sys/vm/drop_caches").write_text("2")
+
+
+@pytest.mark.parametrize("name", STORMS)
+def test_storm(world, name):
+    looks, flags, gap_us, drop = STORMS[name]
+    world.service.stamped = True
+    mount = world.mount(*flags, "--wait=60s")
+    with Repeat(drop_dentries, 0.005 if drop else 3600):
+        counted = check(mount.config, mount.refresh, looks, gap_us)
+    assert {fault: counted[fault] for fault in FAULTS} == dict.fromkeys(FAULTS, 0)
+    assert counted["looks"] >= looks, "the machine was too slow for the number of looks"
+    assert counted["newest"] > 10 and counted["touches"] > 20, "too few changes to prove anything"
+    assert world.service.most_active == 1
+
+
+class InPlace:
+    """What irsafs is not: one file, rewritten in place; every tenth text is an old one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config, self.refresh = folder / "config", folder / "refresh"
+        self._numbers = itertools.count(1)
+        self.refresh.touch()
+        self.rewrite()
+
+    def rewrite(self) -> None:
+        number = next(self._numbers)
+        text = stamped_text(number - (5 if number % 10 == 0 else 0), time.monotonic_ns() - 100_000_000)
+        with self.config.open("wb", buffering=0) as file:
+            for start in range(0, len(text), 16384):
+                file.write(text[start : start + 16384])
+
+
+def test_the_checker_catches_a_file_rewritten_in_place(world):
+    naive = InPlace(world.folder)
+    with Repeat(naive.rewrite, 0.001):
+        counted = check(naive.config, naive.refresh, 30_000, 5_000)
+    for fault in ("torn", "empty", "stale", "back"):
+        assert counted[fault] > 0, f"the checker does not see {fault}: {counted}"
+
+
+def test_the_checker_accepts_a_file_replaced_by_rename(world):
+    config, refresh = world.folder / "config", world.folder / "refresh"
+    numbers = itertools.count(1)
+    refresh.touch()
+
+    def replace() -> None:
+        new = config.with_name("new")
+        new.write_bytes(stamped_text(next(numbers), time.monotonic_ns()))
+        new.rename(config)
+
+    replace()
+    with Repeat(replace, 0.001):
+        counted = check(config, refresh, 30_000, 0, touchers=0)
+    assert (counted["torn"], counted["empty"], counted["back"], counted["error"]) == (0, 0, 0, 0)
+    assert counted["newest"] > 10
