@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/client_options.h"
 
+#include "base/ascii.h"
+#include "base/awsconfig/words.h"
 #include "base/limits.h"
+#include "base/url.h"
+
+#include <string.h>
 
 #define FIELD(name) offsetof(struct irsafs_client_settings, name)
 
@@ -29,7 +34,8 @@ static const struct irsafs_option options[] = {
      .type = IRSAFS_OPT_STRING,
      .offset = FIELD(api_key_file),
      .arg = "PATH",
-     .help = "Domino API key, used only without URL and\ntoken file (DOMINO_USER_API_KEY: the key)"},
+     .help =
+         "Domino API key, used only without URL and\ntoken file (DOMINO_USER_API_KEY: the key)"},
     {.name = "run-id",
      .env = "IRSAFS_RUN_ID",
      .type = IRSAFS_OPT_STRING,
@@ -90,4 +96,93 @@ struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *
         .n_options = IRSAFS_COUNT(options),
         .settings = settings,
     };
+}
+
+static bool is_url(const char *value)
+{
+    struct irsafs_url url;
+    return irsafs_url_parse(value, &url);
+}
+
+/* TLS to the proxy itself is not supported: the checks of the certificate are those of the service. */
+static bool is_proxy(const char *value)
+{
+    struct irsafs_url url;
+    return irsafs_url_parse(value, &url) && !url.https;
+}
+
+static bool is_run_id(const char *value)
+{
+    return irsafs_is_run_id(value, strlen(value));
+}
+
+static bool is_token_path(const char *value)
+{
+    return value[0] == '/' && irsafs_is_config_value(value, strlen(value));
+}
+
+static const struct {
+    const char *name;
+    bool (*good)(const char *value);
+    const char *wanted;
+} forms[] = {
+    {"endpoint", is_url, "a plain http or https URL (no user, no fragment)"},
+    {"token-url", is_url, "a plain http or https URL (no user, no fragment)"},
+    {"proxy", is_proxy, "a plain http URL (no user, no fragment)"},
+    {"run-id", is_run_id, "a run id (letters, digits, '.', '_', '-', at most 63)"},
+    {"web-identity-token-file", is_token_path,
+     "an absolute path of visible ASCII, no quotes or #;[]"},
+};
+
+/* A value that the environment gave is the environment's own bytes. */
+static bool find_variable(const struct irsafs_option *o, const char *value, char ret_name[64])
+{
+    char name[64] = "";
+    for (const char *at = o->env; at != NULL && *at != '\0'; at += strspn(at, " ")) {
+        at += *at == '?' ? 1 : 0;
+        size_t len = strcspn(at, " ");
+        if (len < sizeof(name)) {
+            memcpy(name, at, len);
+            name[len] = '\0';
+            if (irsafs_env(name) == value) {
+                memcpy(ret_name, name, sizeof(name));
+                return true;
+            }
+        }
+        at += len;
+    }
+    return false;
+}
+
+static enum irsafs_code
+check_option(const struct irsafs_option *o, const char *value, struct irsafs_error *err)
+{
+    for (size_t i = 0; i < IRSAFS_COUNT(forms); i++) {
+        if (strcmp(o->name, forms[i].name) != 0 || forms[i].good(value)) {
+            continue;
+        }
+        char variable[64];
+        if (find_variable(o, value, variable)) {
+            return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "%s is not %s", variable,
+                                    forms[i].wanted);
+        }
+        return irsafs_error_set(err, IRSAFS_E_BAD_FLAG_VALUE, "--%s is not %s", o->name,
+                                forms[i].wanted);
+    }
+    return IRSAFS_OK;
+}
+
+enum irsafs_code irsafs_client_settings_check(const struct irsafs_option_table *table,
+                                              struct irsafs_error *err)
+{
+    enum irsafs_code code = IRSAFS_OK;
+    for (size_t i = 0; code == IRSAFS_OK && i < table->n_options; i++) {
+        const struct irsafs_option *o = &table->options[i];
+        if (o->type == IRSAFS_OPT_STRING) {
+            const void *field = (const char *)table->settings + o->offset;
+            const char *value = *(const char *const *)field;
+            code = value != NULL ? check_option(o, value, err) : IRSAFS_OK;
+        }
+    }
+    return code;
 }

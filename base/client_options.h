@@ -25,4 +25,11 @@ struct irsafs_client_settings {
 /* The table, with its settings pointing at *settings, which is set to the defaults first. */
 struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *settings);
 
+/* Checks what the parser of options cannot: the form of URLs, of the run id and of the token path,
+ * as far as they are set. table is the one above, after irsafs_options_parse. The message names the
+ * flag, never the value (a URL may hold a password).
+ * E_BAD_FLAG_VALUE, or E_BAD_VALUE when the value came from the environment. */
+enum irsafs_code irsafs_client_settings_check(const struct irsafs_option_table *table,
+                                              struct irsafs_error *err) IRSAFS_MUST_CHECK;
+
 #endif
