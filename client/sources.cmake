@@ -1,1 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
+add_library(irsafs_client_lib STATIC
+    client/check.c
+    client/fetch.c
+    client/http.c
+    client/identity.c
+    client/jwt_hint.c
+    client/labels.c
+    client/mapping.c
+    client/report.c
+    client/run.c
+    client/token.c
+)
+target_link_libraries(irsafs_client_lib PUBLIC
+    irsafs_base PkgConfig::CURL PkgConfig::JANSSON PkgConfig::JWT PkgConfig::OPENSSL)
+
+add_executable(irsafs-client client/main.c)
+target_compile_definitions(irsafs-client PRIVATE IRSAFS_JWT_VERSION="${JWT_VERSION}")
+target_link_libraries(irsafs-client PRIVATE irsafs_client_lib)
+install(TARGETS irsafs-client DESTINATION bin)

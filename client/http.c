@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/http.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/url.h"
+#include "version.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <strings.h>
+
+enum { HEADERS_MAX = 128 };
+
+static const char system_ca_file[] = "/etc/ssl/certs/ca-certificates.crt";
+
+/* One transfer, as its callbacks see it. */
+struct transfer {
+    const struct irsafs_http_request *request;
+    struct irsafs_url url;
+    char host[256];
+    CURL *curl;
+    struct curl_slist *headers;
+    struct irsafs_buf *body;
+    char reason[CURL_ERROR_SIZE];
+    /* the answer's head */
+    long status;
+    size_t n_headers, header_bytes;
+    unsigned n_lengths, n_chunked, n_other_codings;
+    bool encoded;
+    bool head_done; /* of the final answer: what follows are trailers */
+    /* why a callback stopped the transfer */
+    bool enough; /* the status says it all */
+    enum irsafs_code refused;
+    const char *refused_why;
+};
+
+static void transfer_deinit(struct transfer *t)
+{
+    for (struct curl_slist *h = t->headers; h != NULL; h = h->next) {
+        explicit_bzero(h->data, strlen(h->data)); /* one of them is the credential */
+    }
+    curl_slist_free_all(t->headers);
+    curl_easy_cleanup(t->curl);
+}
+
+static bool refuse(struct transfer *t, enum irsafs_code code, const char *why)
+{
+    t->refused = code;
+    t->refused_why = why;
+    return false;
+}
+
+/* Whether line is the header NAME; then *ret_value is its value, up to the end of line. */
+static bool is_header(struct irsafs_str line, const char *name, struct irsafs_str *ret_value)
+{
+    size_t n = strlen(name);
+    if (line.len <= n || strncasecmp(line.ptr, name, n) != 0 || line.ptr[n] != ':') {
+        return false;
+    }
+    *ret_value = irsafs_str_trim((struct irsafs_str){line.ptr + n + 1, line.len - n - 1});
+    return true;
+}
+
+static bool is_word(struct irsafs_str value, const char *word)
+{
+    return value.len == strlen(word) && strncasecmp(value.ptr, word, value.len) == 0;
+}
+
+static void note_header(struct transfer *t, struct irsafs_str line)
+{
+    struct irsafs_str value;
+    if (is_header(line, "Content-Length", &value)) {
+        t->n_lengths++;
+    } else if (is_header(line, "Transfer-Encoding", &value)) {
+        if (is_word(value, "chunked")) {
+            t->n_chunked++;
+        } else {
+            t->n_other_codings++;
+        }
+    } else if (is_header(line, "Content-Encoding", &value)) {
+        t->encoded = t->encoded || !is_word(value, "identity");
+    }
+}
+
+/* A body whose end nobody announces looks whole when it is cut, and one with two ends has none. */
+static bool end_of_head(struct transfer *t)
+{
+    if (t->status >= 100 && t->status < 200 && t->status != 101) {
+        t->n_lengths = t->n_chunked = t->n_other_codings = 0;
+        t->encoded = false;
+        return true; /* an interim answer: the real one follows */
+    }
+    t->head_done = true;
+    if (t->status != 200) {
+        t->enough = true;
+        return false;
+    }
+    if (t->encoded) {
+        return refuse(t, IRSAFS_E_BAD_HTTP, "a compressed body, which nobody asked for");
+    }
+    if (t->n_other_codings > 0 || t->n_lengths + t->n_chunked > 1) {
+        return refuse(t, IRSAFS_E_BAD_HTTP, "contradictory framing");
+    }
+    if (t->n_lengths + t->n_chunked == 0) {
+        return refuse(t, IRSAFS_E_BAD_HTTP, "neither Content-Length nor chunked encoding");
+    }
+    return true;
+}
+
+static bool take_header(struct transfer *t, struct irsafs_str line)
+{
+    t->header_bytes += line.len;
+    t->n_headers++;
+    if (t->header_bytes > IRSAFS_RESPONSE_HEADERS_MAX || t->n_headers > HEADERS_MAX) {
+        return refuse(t, IRSAFS_E_BAD_HTTP, "too many or too large headers");
+    }
+    while (line.len > 0 && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r')) {
+        line.len--;
+    }
+    if (t->head_done) {
+        return true;
+    }
+    if (line.len == 0) {
+        return end_of_head(t);
+    }
+    if (irsafs_str_starts(line, "HTTP/")) {
+        return curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status) == CURLE_OK;
+    }
+    note_header(t, line);
+    return true;
+}
+
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+    (void)size; /* always 1 */
+    return take_header(arg, (struct irsafs_str){data, n}) ? n : 0;
+}
+
+/* The ceiling is counted here: what libcurl offers for it does not stop a chunked body. */
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+    struct transfer *t = arg;
+    (void)size;
+    if (t->body->len + n > t->body->max) {
+        (void)refuse(t, IRSAFS_E_TOO_BIG, "an answer over the size limit");
+        return 0;
+    }
+    if (!irsafs_buf_append(t->body, data, n)) {
+        (void)refuse(t, IRSAFS_E_MEMORY, "no memory for the answer");
+        return 0;
+    }
+    return n;
+}
+
+/* libcurl itself would take the common name of a certificate without subject alternative names. With
+ * the name set here OpenSSL decides during the handshake, before any byte of ours is sent. */
+static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
+{
+    struct transfer *t = arg;
+    (void)curl;
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+                                               X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    unsigned char address[16];
+    bool is_address =
+        inet_pton(AF_INET, t->host, address) == 1 || inet_pton(AF_INET6, t->host, address) == 1;
+    int ok = is_address ? X509_VERIFY_PARAM_set1_ip_asc(param, t->host)
+                        : X509_VERIFY_PARAM_set1_host(param, t->host, 0);
+    return ok == 1 ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
+}
+
+/* For the calls that fail only on lack of memory or a libcurl that is not ours. */
+#define SET(option, value)                                                                         \
+    do {                                                                                           \
+        if (curl_easy_setopt(t->curl, (option), (value)) != CURLE_OK) {                            \
+            return false;                                                                          \
+        }                                                                                          \
+    } while (0)
+
+static bool set_tls(struct transfer *t)
+{
+    const struct irsafs_http_request *r = t->request;
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, r->insecure ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, r->insecure ? 0L : 2L);
+    SET(CURLOPT_CAINFO, r->ca_file != NULL ? r->ca_file : system_ca_file);
+    SET(CURLOPT_CAPATH, NULL); /* else the system's CAs count beside CAINFO */
+    if (!r->insecure) {
+        SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+        SET(CURLOPT_SSL_CTX_DATA, t);
+    }
+    return true;
+}
+
+static bool set_limits(struct transfer *t, int64_t left_ms)
+{
+    SET(CURLOPT_TIMEOUT_MS, (long)left_ms);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver that hangs */
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, t);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, t);
+    SET(CURLOPT_ERRORBUFFER, t->reason);
+    return true;
+}
+
+static bool set_protocol(struct transfer *t)
+{
+    const struct irsafs_http_request *r = t->request;
+    SET(CURLOPT_URL, r->url);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_HTTP09_ALLOWED, 0L);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_FORBID_REUSE, 1L);
+    SET(CURLOPT_USERAGENT, "irsafs-client/" IRSAFS_VERSION);
+    SET(CURLOPT_PROXY, r->proxy != NULL ? r->proxy : ""); /* "": also none from the environment */
+    SET(CURLOPT_NOPROXY, r->proxy != NULL ? "" : "*");
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (r->json != NULL) {
+        SET(CURLOPT_POSTFIELDS, r->json);
+    }
+    return true;
+}
+
+static bool add_header(struct transfer *t, const char *line)
+{
+    struct curl_slist *more = curl_slist_append(t->headers, line);
+    if (more != NULL) {
+        t->headers = more;
+    }
+    return more != NULL;
+}
+
+static bool set_headers(struct transfer *t)
+{
+    const struct irsafs_http_request *r = t->request;
+    bool ok = add_header(t, "Expect:") && add_header(t, "Proxy-Connection:"); /* leave them out */
+    if (r->json != NULL) {
+        ok = ok && add_header(t, "Content-Type: application/json");
+    }
+    if (r->credential != NULL) {
+        ok = ok && add_header(t, r->credential);
+    }
+    if (ok) {
+        SET(CURLOPT_HTTPHEADER, t->headers);
+    }
+    return ok;
+}
+
+/* Why TLS failed, in OpenSSL's words; never the peer's. */
+static const char *tls_reason(const struct transfer *t)
+{
+    long result = 0;
+    if (curl_easy_getinfo(t->curl, CURLINFO_SSL_VERIFYRESULT, &result) == CURLE_OK &&
+        result != X509_V_OK) {
+        return X509_verify_cert_error_string(result);
+    }
+    return t->reason[0] != '\0' ? t->reason : "handshake failed";
+}
+
+static enum irsafs_code tls_failure(const struct transfer *t, struct irsafs_error *err)
+{
+    return irsafs_error_set(err, IRSAFS_E_TLS, "TLS with %.80s: %.90s", t->host, tls_reason(t));
+}
+
+static enum irsafs_code ca_failure(const struct transfer *t, struct irsafs_error *err)
+{
+    const char *file = t->request->ca_file;
+    if (file != NULL) {
+        return irsafs_error_set(err, IRSAFS_E_CA_FILE,
+                                "CA file %.100s is missing or holds no certificate", file);
+    }
+    return irsafs_error_set(err, IRSAFS_E_TLS, "no CA bundle at %s", system_ca_file);
+}
+
+static enum irsafs_code
+connect_failure(const struct transfer *t, bool *refused, struct irsafs_error *err)
+{
+    long errnum = 0;
+    (void)curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &errnum);
+    *refused = errnum == ECONNREFUSED;
+    return irsafs_error_set(err, IRSAFS_E_CONNECT, "connection to %.100s: %s", t->host,
+                            errnum > 0 ? strerrordesc_np((int)errnum) : "no way there");
+}
+
+/* libcurl's code in our words. The groups follow what a user can do about them; codes of protocols
+ * that we do not speak end in the last line. */
+static enum irsafs_code
+translate(const struct transfer *t, CURLcode result, bool *refused, struct irsafs_error *err)
+{
+    const char *host = t->host;
+    if (t->refused != IRSAFS_OK) {
+        return irsafs_error_set(err, t->refused, "%.100s sent %s", host, t->refused_why);
+    }
+    switch ((int)result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return irsafs_error_set(err, IRSAFS_E_DNS, "no address for %.100s", host);
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return irsafs_error_set(err, IRSAFS_E_DNS, "no address for the proxy");
+    case CURLE_COULDNT_CONNECT:
+        return connect_failure(t, refused, err);
+    case CURLE_OPERATION_TIMEDOUT:
+        return irsafs_error_set(err, IRSAFS_E_TIMEOUT, "no complete answer from %.100s in time",
+                                host);
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_USE_SSL_FAILED:
+        return tls_failure(t, err);
+    case CURLE_SSL_CACERT_BADFILE:
+        return ca_failure(t, err);
+    case CURLE_PARTIAL_FILE:
+        return irsafs_error_set(err, IRSAFS_E_CUT, "%.100s closed before the end of the answer",
+                                host);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: our own URLs are http or https */
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return irsafs_error_set(err, IRSAFS_E_BAD_HTTP, "%.100s does not speak HTTP/1", host);
+    case CURLE_OUT_OF_MEMORY:
+        /* also libcurl's word for a header line of more than 100 kB */
+        return t->n_headers > 0
+                   ? irsafs_error_set(err, IRSAFS_E_BAD_HTTP, "%.100s sent a huge header", host)
+                   : irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a request");
+    default:
+        return irsafs_error_set(err, IRSAFS_E_BROKEN, "connection to %.80s broke: %.60s", host,
+                                curl_easy_strerror(result));
+    }
+}
+
+static bool prepare(struct transfer *t, int64_t left_ms)
+{
+    t->curl = curl_easy_init();
+    return t->curl != NULL && set_protocol(t) && set_tls(t) && set_limits(t, left_ms) &&
+           set_headers(t);
+}
+
+/* Seconds or a date; libcurl parses both. Saturates. */
+static int64_t retry_after_ms(const struct transfer *t)
+{
+    curl_off_t seconds = 0;
+    if (curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds <= 0) {
+        return -1;
+    }
+    return seconds > INT64_MAX / 1000 ? INT64_MAX : (int64_t)seconds * 1000;
+}
+
+enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
+                                  struct irsafs_buf *body,
+                                  struct irsafs_http_answer *ret_answer,
+                                  bool *ret_refused,
+                                  struct irsafs_error *err)
+{
+    IRSAFS_CLEANUP(transfer_deinit) struct transfer t = {.request = request, .body = body};
+    *ret_refused = false;
+    if (!irsafs_url_parse(request->url, &t.url)) {
+        return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "not a plain http or https URL");
+    }
+    memcpy(t.host, t.url.host.ptr, t.url.host.len);
+    int64_t left_ms = request->deadline_ms - irsafs_clock_boot_ms();
+    if (left_ms <= 0) {
+        return irsafs_error_set(err, IRSAFS_E_TIMEOUT, "no time left to ask %.100s", t.host);
+    }
+    if (!prepare(&t, left_ms)) {
+        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a request");
+    }
+    CURLcode result = curl_easy_perform(t.curl);
+    if (result != CURLE_OK && !t.enough) {
+        return translate(&t, result, ret_refused, err);
+    }
+    *ret_answer = (struct irsafs_http_answer){t.status, retry_after_ms(&t)};
+    return IRSAFS_OK;
+}
+
+void irsafs_http_print_versions(FILE *out)
+{
+    const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+    (void)fprintf(out, "libcurl %s\n", info->version);
+    const char *slash = strchr(info->ssl_version, '/');
+    (void)fprintf(out, "OpenSSL %s\n", slash != NULL ? slash + 1 : info->ssl_version);
+}

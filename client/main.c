@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/ascii.h"
+#include "base/client_options.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "client/check.h"
+#include "client/fetch.h"
+#include "client/http.h"
+#include "client/report.h"
+#include "version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* irsafs-client: one run, one answer. */
+
+enum { REPORT_FD_MIN = 3, REPORT_FD_MAX = 1023 };
+
+static const char program[] = "irsafs-client";
+
+struct own_settings {
+    int64_t report_fd; /* -1: none */
+    int log_level;
+    bool version;
+};
+
+static const struct irsafs_option own_options[] = {
+    {.name = "report-fd",
+     .type = IRSAFS_OPT_UINT,
+     .offset = offsetof(struct own_settings, report_fd),
+     .min = REPORT_FD_MIN,
+     .max = REPORT_FD_MAX,
+     .arg = "N",
+     .help = "write a JSON report to this descriptor, and\nnothing to stderr"},
+    {.name = "log-level",
+     .env = "IRSAFS_LOG_LEVEL ?LOG_LEVEL",
+     .type = IRSAFS_OPT_LEVEL,
+     .offset = offsetof(struct own_settings, log_level),
+     .arg = "LEVEL",
+     .shown_default = "info",
+     .help = "debug, info, warn or error"},
+    {.name = "version",
+     .type = IRSAFS_OPT_FLAG,
+     .offset = offsetof(struct own_settings, version),
+     .help = "same as the verb version"},
+};
+
+struct arguments {
+    struct irsafs_client_settings settings;
+    struct own_settings own;
+    struct irsafs_option_table tables[2];
+    struct irsafs_buf api_key;
+};
+
+static void print_help(const struct arguments *args)
+{
+    (void)fputs(
+        "Usage: irsafs-client [fetch] [FLAGS]   ask the mapping service, print the config\n"
+        "       irsafs-client check FILE        what would irsafs change in this config?\n"
+        "       irsafs-client version|help\n"
+        "\n"
+        "Flags beat environment variables, which beat defaults.\n"
+        "\n"
+        "Examples:\n"
+        "  irsafs-client > my.config           as set up by the environment of the pod\n"
+        "  irsafs-client --endpoint https://irsa-svc.domino-field/map_iam_roles_to_pod_sa \\\n"
+        "      --token-url http://localhost:8899/access-token --run-id 63d1f0c2\n"
+        "  irsafs-client check ~/.aws/config\n",
+        stdout);
+    irsafs_options_print(stdout, args->tables, IRSAFS_COUNT(args->tables));
+    (void)fputs("\n"
+                "Exit codes: 0 ok, 2 usage, 3 configuration, 4 token, 5 unreachable, 6 refused,\n"
+                "7 service error, 8 bad answer or bad file, 75 temporary local failure.\n",
+                stdout);
+}
+
+static void print_version(void)
+{
+    (void)printf("%s %s\n", program, IRSAFS_VERSION);
+    irsafs_http_print_versions(stdout);
+    (void)printf("jansson %s\nlibjwt %s\n", jansson_version_str(), IRSAFS_JWT_VERSION);
+}
+
+/* The answer goes out in one go and only when it is good; the report says what went wrong, that
+ * included. */
+static int finish(struct irsafs_fetch *fetch, int report_fd)
+{
+    if (fetch->error.code == IRSAFS_OK && fetch->text.len > 0 &&
+        !irsafs_write_all(STDOUT_FILENO, fetch->text.data, fetch->text.len)) {
+        (void)irsafs_error_set(&fetch->error, IRSAFS_E_IO, "stdout: %s", strerrordesc_np(errno));
+    }
+    if (report_fd >= 0) {
+        struct irsafs_error err = {.message = ""};
+        enum irsafs_code code = irsafs_report_write(report_fd, fetch, &err);
+        return irsafs_code_exit_status(fetch->error.code != IRSAFS_OK ? fetch->error.code : code);
+    }
+    const struct irsafs_dropped *dropped = &fetch->rewritten.dropped;
+    for (size_t i = 0; i < dropped->n_items; i++) {
+        const struct irsafs_dropped_item *item = &dropped->items[i];
+        irsafs_log(IRSAFS_LOG_WARN, "dropped", "section=\"%s\" key=\"%s\" reason=\"%s\"",
+                   item->section, item->key, item->reason);
+    }
+    if (dropped->total > dropped->n_items) {
+        irsafs_log(IRSAFS_LOG_WARN, "dropped_more", "total=%zu", dropped->total);
+    }
+    return fetch->error.code != IRSAFS_OK ? irsafs_error_report(program, &fetch->error) : 0;
+}
+
+/* The settings are wrong: said in the same way as a fetch that went wrong. */
+static int fail(const struct irsafs_error *err, int report_fd)
+{
+    struct irsafs_fetch fetch;
+    irsafs_fetch_init(&fetch);
+    fetch.error = *err;
+    return finish(&fetch, report_fd);
+}
+
+static int run_fetch(const struct arguments *args, int report_fd)
+{
+    IRSAFS_CLEANUP(irsafs_fetch_deinit) struct irsafs_fetch fetch;
+    irsafs_fetch_init(&fetch);
+    if (args->settings.insecure_skip_tls_verify && report_fd < 0) {
+        irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified", "flag=insecure-skip-tls-verify");
+    }
+    irsafs_fetch(&args->settings, &args->api_key, &fetch);
+    return finish(&fetch, report_fd);
+}
+
+static int run_verb(const struct arguments *args, int n_words, char **words, int report_fd)
+{
+    const char *verb = n_words > 0 ? words[0] : "fetch";
+    struct irsafs_error err = {.message = ""};
+    if (args->own.version || (strcmp(verb, "version") == 0 && n_words == 1)) {
+        print_version();
+        return 0;
+    }
+    if (strcmp(verb, "help") == 0) {
+        print_help(args);
+        return 0;
+    }
+    if (irsafs_client_settings_check(&args->tables[0], &err) != IRSAFS_OK) {
+        return fail(&err, report_fd);
+    }
+    if (strcmp(verb, "fetch") == 0 && n_words <= 1) {
+        return run_fetch(args, report_fd);
+    }
+    if (strcmp(verb, "check") == 0 && n_words == 2) {
+        return irsafs_check(program, words[1], args->settings.web_identity_token_file);
+    }
+    if (strcmp(verb, "check") == 0) {
+        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "check wants one FILE");
+    } else if (strcmp(verb, "fetch") == 0 || strcmp(verb, "version") == 0) {
+        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "unexpected word '%.64s'", words[1]);
+    } else {
+        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "unknown verb '%.64s'", verb);
+    }
+    return fail(&err, report_fd);
+}
+
+/* The descriptor is needed before the parse, which may already be what goes wrong. */
+static int find_report_fd(int argc, char **argv)
+{
+    static const char flag[] = "--report-fd";
+    const size_t n = sizeof(flag) - 1;
+    const char *value = NULL;
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], flag, n) == 0 && argv[i][n] == '=') {
+            value = argv[i] + n + 1;
+        } else if (strcmp(argv[i], flag) == 0 && i + 1 < argc) {
+            value = argv[++i];
+        }
+    }
+    int fd = 0;
+    for (; value != NULL && irsafs_is_digit(*value) && fd <= REPORT_FD_MAX; value++) {
+        fd = fd * 10 + (*value - '0');
+    }
+    bool good = value != NULL && *value == '\0' && fd >= REPORT_FD_MIN && fd <= REPORT_FD_MAX;
+    return good && fcntl(fd, F_GETFD) >= 0 ? fd : -1;
+}
+
+/* Nothing of a token may outlive us or get out: no core, no debugger of the same user, no key log. */
+static void be_discreet(void)
+{
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)unsetenv("SSLKEYLOGFILE"); /* libcurl would write the keys of TLS sessions there */
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* the daemon limits what we may write */
+}
+
+int main(int argc, char **argv)
+{
+    be_discreet();
+    struct arguments args = {.own = {.report_fd = -1, .log_level = IRSAFS_LOG_INFO}};
+    args.tables[0] = irsafs_client_options(&args.settings);
+    args.tables[1] = (struct irsafs_option_table){
+        .title = "Program", .options = own_options, .n_options = 3, .settings = &args.own};
+    args.api_key = IRSAFS_SECRET_INIT(IRSAFS_TOKEN_MAX);
+    struct irsafs_error err = {.message = ""};
+    int n_words = 0;
+    bool help = false;
+    int report_fd = find_report_fd(argc, argv);
+    if (report_fd >= 0) {
+        irsafs_log_set_level(IRSAFS_LOG_ERROR); /* the parser may want to warn */
+    }
+    int status;
+    if (!irsafs_token_take_variable("DOMINO_USER_API_KEY", &args.api_key)) {
+        (void)irsafs_error_set(&err, IRSAFS_E_TOKEN_MALFORMED, "DOMINO_USER_API_KEY is too long");
+        status = fail(&err, report_fd);
+    } else if (irsafs_options_parse(args.tables, IRSAFS_COUNT(args.tables), argc, argv, &n_words,
+                                    &help, &err) != IRSAFS_OK) {
+        status = fail(&err, report_fd);
+    } else if (help) {
+        print_help(&args);
+        status = 0;
+    } else {
+        if (report_fd < 0) {
+            irsafs_log_set_level((enum irsafs_log_level)args.own.log_level);
+        }
+        status = run_verb(&args, n_words, argv + 1, report_fd);
+    }
+    irsafs_buf_deinit(&args.api_key);
+    return status;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/report.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+
+/* Lets go of a half-built tree; jansson's pack functions take NULL for "no memory" and pass it on. */
+static void json_freep(json_t **json)
+{
+    json_decref(*json);
+}
+
+static void text_freep(char **text)
+{
+    free(*text);
+}
+
+/* JSON null for what is not known. */
+static const char *or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+static json_t *pack_token(const struct irsafs_fetch *f)
+{
+    char expires[IRSAFS_RFC3339_SIZE] = "";
+    if (f->token_expires_unix_s != 0) {
+        irsafs_clock_rfc3339(f->token_expires_unix_s, expires);
+    }
+    return json_pack("{s:s?, s:s?}", "source", irsafs_token_kind_name(f->token_kind), "expires_at",
+                     or_null(expires));
+}
+
+static json_t *pack_endpoint(const struct irsafs_fetch *f)
+{
+    const struct irsafs_url *url = &f->endpoint;
+    if (url->host.len == 0) {
+        return json_pack("{s:n, s:n, s:n}", "scheme", "host", "tls");
+    }
+    return json_pack("{s:s, s:s%, s:s}", "scheme", url->https ? "https" : "http", "host",
+                     url->host.ptr, url->host.len, "tls",
+                     !url->https   ? "none"
+                     : f->insecure ? "insecure"
+                                   : "verified");
+}
+
+static json_t *pack_dropped(const struct irsafs_dropped *dropped)
+{
+    json_t *items = json_array();
+    for (size_t i = 0; i < dropped->n_items; i++) {
+        const struct irsafs_dropped_item *item = &dropped->items[i];
+        json_t *entry = json_pack("{s:s, s:s?, s:s}", "section", item->section, "key",
+                                  or_null(item->key), "reason", item->reason);
+        if (json_array_append_new(items, entry) != 0) {
+            json_decref(items);
+            return NULL;
+        }
+    }
+    return json_pack("{s:I, s:o}", "total", (json_int_t)dropped->total, "items", items);
+}
+
+static json_t *pack(const struct irsafs_fetch *f)
+{
+    bool good = f->error.code == IRSAFS_OK;
+    json_t *retry_after =
+        f->hints.retry_after_ms >= 0 ? json_integer(f->hints.retry_after_ms) : json_null();
+    return json_pack("{s:i, s:i, s:s?, s:o, s:b, s:s?, s:s?, s:s?, s:I, s:o, s:o, s:o}", "schema",
+                     IRSAFS_REPORT_SCHEMA, "code", (int)f->error.code, "message",
+                     good ? NULL : f->error.message, "retry_after_ms", retry_after,
+                     "connect_refused", (int)f->hints.connect_refused, "identity",
+                     or_null(f->identity), "run_id", or_null(f->run.id), "workload_type",
+                     or_null(f->run.workload_type), "profiles",
+                     (json_int_t)(good ? f->rewritten.n_profiles : 0), "token", pack_token(f),
+                     "endpoint", pack_endpoint(f), "dropped", pack_dropped(&f->rewritten.dropped));
+}
+
+enum irsafs_code
+irsafs_report_write(int fd, const struct irsafs_fetch *fetch, struct irsafs_error *err)
+{
+    IRSAFS_CLEANUP(json_freep) json_t *json = pack(fetch);
+    IRSAFS_CLEANUP(text_freep)
+    char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    if (text == NULL) {
+        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the report");
+    }
+    if (!irsafs_write_all(fd, text, strlen(text))) {
+        return irsafs_error_set(err, IRSAFS_E_IO, "report: %s", strerrordesc_np(errno));
+    }
+    return IRSAFS_OK;
+}
