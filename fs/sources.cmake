@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 add_library(irsafs_core STATIC
+    fs/core/content.c
     fs/core/core.c
     fs/core/files.c
     fs/core/notice.c
+    fs/core/schedule.c
     fs/core/text.c
+    fs/core/view.c
     fs/core/waiters.c
 )
 target_link_libraries(irsafs_core PUBLIC irsafs_base)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/core/core.h"
-
 #include "fs/core/backoff.h"
-#include "fs/core/notice.h"
+#include "fs/core/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,188 +9,18 @@
 
 enum {
     ATTR_SETTLE_MS = 20,    /* see file_entry */
-    TOUCH_SETTLE_MS = 5,    /* see due_ms */
     STATUS_REUSE_MS = 100,  /* cp(1) compares the inode of its stat with that of its open */
     PENDING_ENTRY_MS = 500, /* see pending_entry */
     SUPERSEDED_ATTR_MS = 60 * 1000,
-    FLIGHT_GRACE_MS = 1000, /* between the deadline of a client and the news of its end */
-    NO_RUN_GRACE_MS = 60 * 1000,
     START_MS = 30 * 1000, /* so long after our start a refused connection is a late container */
     START_RETRY_MS = 500,
     JITTER_TTL_MIN_MS = 60 * 1000, /* a shorter TTL is a test or a person's: taken exactly */
 };
 
-struct good {
-    struct irsafs_text *body; /* NULL: there is no last-good text */
-    uint32_t profiles;
-    uint64_t epoch;
-    int64_t landed_ms, landed_s;
-    char identity[65];
-};
-
-struct failure {
-    bool active; /* the last flight failed */
-    struct irsafs_error error;
-    int64_t since_s;
-    uint32_t in_a_row;
-    int64_t next_try_ms;
-    int64_t first_no_run_ms; /* begin of an unbroken row of 404; -1: none */
-};
-
-struct flight {
-    bool running;
-    uint64_t number, epoch;
-    int64_t start_ms, start_s;
-};
-
-struct irsafs_core {
-    struct irsafs_core_settings settings; /* ttl_ms with its jitter */
-    struct irsafs_files *files;
-    int64_t born_ms;
-    uint32_t random;
-
-    struct good good;
-    struct failure failure;
-    struct flight flight;         /* the running one, or the last one */
-    int64_t retry_after_until_ms; /* 0: the service did not ask for patience */
-
-    uint64_t epoch;  /* newest */
-    uint64_t begun;  /* newest epoch for which a flight has begun */
-    uint64_t landed; /* newest epoch for which a flight has ended */
-    bool touched;    /* a touch wants a flight */
-    int64_t touched_ms, touched_s;
-    bool asked; /* a look wants a flight, from asked_ms on */
-    int64_t asked_ms;
-    /* Until when readers of pending inodes wait: those that the running flight serves, and the
-     * others. 0: nobody waits yet. */
-    int64_t flight_deadline_ms, next_deadline_ms;
-    int64_t unserved_since_s; /* since when there is nothing to show or the TTL is over */
-
-    uint64_t tell, told;            /* notifications: wanted, done */
-    uint64_t announced;             /* the flight number that was told to the caller */
-    struct irsafs_generation *last; /* the newest of config... */
-    uint64_t last_number;           /* ...while its number is still this */
-    bool stopping;
-
-    uint64_t changes; /* counts state changes: a `status` of before one is not used again */
-    uint64_t status_changes;
-    int64_t status_ms;
-    uint64_t n_failed;
-    int64_t last_flight_ms;
-    struct irsafs_waiters waiters;
-};
-
-static int64_t max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint32_t next_random(struct irsafs_core *c)
 {
     c->random = c->random * 1664525u + 1013904223u; /* Numerical Recipes LCG: jitter, not secrets */
     return c->random >> 8;
-}
-
-static struct irsafs_inode *current(const struct irsafs_core *c)
-{
-    return irsafs_files_current(c->files, IRSAFS_KIND_CONFIG);
-}
-
-static bool is_pending(const struct irsafs_inode *inode)
-{
-    return inode->state == IRSAFS_INODE_PENDING;
-}
-
-/* ---- the text of the moment */
-
-struct content {
-    char head[IRSAFS_NOTICE_MAX];
-    size_t head_len;
-    struct irsafs_text *body; /* not counted */
-};
-
-/* What a reader who wants epoch `epoch` would see now. */
-static void
-content_now(const struct irsafs_core *c, uint64_t epoch, int64_t now_ms, struct content *ret)
-{
-    const struct good *good = &c->good;
-    bool expired = now_ms >= good->landed_ms + c->settings.ttl_ms;
-    ret->body = good->body;
-    ret->head_len = 0;
-    if (good->body != NULL && !expired && good->epoch >= epoch) {
-        return;
-    }
-    struct irsafs_error no_answer;
-    (void)irsafs_error_set(&no_answer, IRSAFS_E_NO_ANSWER_YET,
-                           "the mapping service has not answered yet");
-    /* A failure that is older than the touch says nothing about it. */
-    bool failed = c->failure.active && c->landed >= epoch;
-    bool touched = good->body != NULL && good->epoch < epoch;
-    int64_t since_s = failed ? c->failure.since_s : touched ? c->touched_s : c->unserved_since_s;
-    struct irsafs_notice notice = {
-        .have_text = good->body != NULL,
-        .mountpoint = c->settings.mountpoint,
-        .since_s = since_s,
-        .fetched_s = good->landed_s,
-        .reason = c->failure.active ? &c->failure.error : &no_answer,
-    };
-    ret->head_len = irsafs_notice_render(&notice, ret->head);
-}
-
-static bool shows(const struct irsafs_generation *g, const struct content *content)
-{
-    size_t head_len = g->head != NULL ? g->head->size : 0;
-    return g->body == content->body && head_len == content->head_len &&
-           (head_len == 0 || memcmp(g->head->bytes, content->head, head_len) == 0);
-}
-
-static bool shows_fresh_text(const struct irsafs_core *c, const struct irsafs_inode *inode)
-{
-    return inode->state == IRSAFS_INODE_READY && inode->generation->head == NULL &&
-           inode->generation->body != NULL && inode->generation->body == c->good.body;
-}
-
-/* What is shown when there is no memory for the comment lines. Never freed: the count starts at 1. */
-static struct irsafs_text *out_of_memory_text(void)
-{
-    static const char line[] = "# irsafs: out of memory (IRSAFS-E001). See the log of irsafs.\n";
-    static union {
-        struct irsafs_text text;
-        char storage[sizeof(struct irsafs_text) + sizeof(line)];
-    } store = {.text = {.refs = 1, .size = sizeof(line) - 1}};
-    memcpy(store.text.bytes, line, sizeof(line) - 1);
-    return irsafs_text_ref(&store.text);
-}
-
-/* The generation with this content: the newest one if it shows the same (its mtime stays: programs
- * that watch it do not reload for nothing), otherwise a new one. */
-static struct irsafs_generation *generation_of(struct irsafs_core *c,
-                                               const struct content *content,
-                                               int64_t now_ms,
-                                               struct timespec real)
-{
-    bool alive = c->last != NULL && c->last->number == c->last_number;
-    if (alive && shows(c->last, content)) {
-        return c->last;
-    }
-    struct irsafs_text *head = NULL;
-    if (content->head_len > 0) {
-        head = irsafs_text_new(content->head_len);
-        if (head != NULL) {
-            memcpy(head->bytes, content->head, content->head_len);
-        } else {
-            head = out_of_memory_text();
-        }
-    }
-    struct irsafs_text *body = content->body != NULL ? irsafs_text_ref(content->body) : NULL;
-    c->last = irsafs_files_generation(c->files, IRSAFS_KIND_CONFIG, head, body, real, now_ms);
-    c->last_number = c->last->number;
-    return c->last;
 }
 
 /* Takes those off the parked requests whose inode is not pending any more. */
@@ -205,7 +33,7 @@ static void answer_lookers(struct irsafs_core *c)
             continue;
         }
         const struct irsafs_inode *inode = irsafs_files_find(c->files, w->request.ino);
-        if (inode == NULL || !is_pending(inode)) {
+        if (inode == NULL || !irsafs_is_pending(inode)) {
             irsafs_waiters_answer(&c->waiters, w);
         }
     }
@@ -223,14 +51,14 @@ static void make_pending(struct irsafs_core *c, bool tell)
  * it promises a newer epoch. */
 static void publish(struct irsafs_core *c, uint64_t up_to, int64_t now_ms, struct timespec real)
 {
-    struct irsafs_inode *cur = current(c);
-    bool promised = is_pending(cur) && cur->epoch > up_to;
-    struct content content;
-    content_now(c, promised ? up_to : c->epoch, now_ms, &content);
+    struct irsafs_inode *cur = irsafs_current(c);
+    bool promised = irsafs_is_pending(cur) && cur->epoch > up_to;
+    struct irsafs_content content;
+    irsafs_content_now(c, promised ? up_to : c->epoch, now_ms, &content);
     if (promised && !irsafs_files_any_pending(c->files, up_to)) {
         return;
     }
-    struct irsafs_generation *g = generation_of(c, &content, now_ms, real);
+    struct irsafs_generation *g = irsafs_content_generation(c, &content, now_ms, real);
     irsafs_files_ready_up_to(c->files, up_to, g);
     if (!promised && cur->generation != g) {
         cur = irsafs_files_make_current(c->files, IRSAFS_KIND_CONFIG, c->epoch);
@@ -250,22 +78,13 @@ static void drop_good(struct irsafs_core *c, struct timespec real)
 
 /* ---- what happens by itself as time goes by */
 
-static int64_t good_end_ms(const struct irsafs_core *c)
-{
-    int64_t end = c->good.landed_ms + c->settings.max_stale_ms;
-    if (c->failure.first_no_run_ms >= 0) {
-        end = min(end, c->failure.first_no_run_ms + NO_RUN_GRACE_MS);
-    }
-    return end;
-}
-
 static void update(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
-    if (c->good.body != NULL && now_ms >= good_end_ms(c)) {
+    if (c->good.body != NULL && now_ms >= irsafs_good_end_ms(c)) {
         drop_good(c, real);
     }
-    struct irsafs_inode *cur = current(c);
-    if (shows_fresh_text(c, cur) && now_ms >= c->good.landed_ms + c->settings.ttl_ms) {
+    struct irsafs_inode *cur = irsafs_current(c);
+    if (irsafs_shows_fresh_text(c, cur) && now_ms >= irsafs_expiry_ms(c)) {
         c->unserved_since_s = real.tv_sec;
         if (!c->failure.active && !c->stopping) {
             if (!c->flight.running) {
@@ -274,43 +93,21 @@ static void update(struct irsafs_core *c, int64_t now_ms, struct timespec real)
             make_pending(c, true);
         }
     }
-    cur = current(c);
-    if (!is_pending(cur)) {
-        struct content content;
-        content_now(c, c->epoch, now_ms, &content);
-        if (cur->generation == NULL || !shows(cur->generation, &content)) {
+    cur = irsafs_current(c);
+    if (!irsafs_is_pending(cur)) {
+        struct irsafs_content content;
+        irsafs_content_now(c, c->epoch, now_ms, &content);
+        if (cur->generation == NULL || !irsafs_content_is_shown(&content, cur->generation)) {
             publish(c, c->epoch, now_ms, real);
         }
     }
     if (c->flight.running && c->flight_deadline_ms != 0 && now_ms >= c->flight_deadline_ms) {
         publish(c, c->flight.epoch, now_ms, real);
     }
-    if (c->next_deadline_ms != 0 && now_ms >= c->next_deadline_ms && is_pending(current(c))) {
+    if (c->next_deadline_ms != 0 && now_ms >= c->next_deadline_ms &&
+        irsafs_is_pending(irsafs_current(c))) {
         publish(c, c->epoch, now_ms, real);
     }
-}
-
-/* When the next flight shall begin. */
-static int64_t due_ms(const struct irsafs_core *c)
-{
-    if (c->flight.running || c->stopping) {
-        return NEVER;
-    }
-    int64_t due = NEVER;
-    if (c->touched) {
-        int64_t earliest = c->retry_after_until_ms;
-        if (c->flight.number > 0) {
-            earliest = max(earliest, c->flight.start_ms + c->settings.min_refresh_ms);
-        }
-        /* `echo > refresh` is a truncation and a write: one fetch serves both, unless somebody
-         * already waits for it. */
-        bool waited_for = c->next_deadline_ms != 0 && c->waiters.n_lookers > 0;
-        due = max(earliest, waited_for ? 0 : c->touched_ms + TOUCH_SETTLE_MS);
-    }
-    if (c->asked) {
-        due = min(due, max(c->asked_ms, c->retry_after_until_ms));
-    }
-    return due;
 }
 
 static void ask(struct irsafs_core *c, int64_t at_ms)
@@ -323,7 +120,7 @@ static void ask(struct irsafs_core *c, int64_t at_ms)
 
 static void begin_flight(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
-    c->flight = (struct flight){
+    c->flight = (struct irsafs_current_flight){
         .running = true,
         .number = c->flight.number + 1,
         .epoch = c->epoch,
@@ -342,10 +139,10 @@ struct irsafs_effects
 irsafs_core_effects(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
     update(c, now_ms, real);
-    if (due_ms(c) <= now_ms) {
+    if (irsafs_due_ms(c) <= now_ms) {
         begin_flight(c, now_ms, real);
     }
-    struct irsafs_effects e = {.tell = c->tell, .next_tick_ms = due_ms(c)};
+    struct irsafs_effects e = {.tell = c->tell, .next_tick_ms = irsafs_due_ms(c)};
     if (c->flight.running && c->announced != c->flight.number) {
         e.start_flight = c->flight.number;
         c->announced = c->flight.number;
@@ -353,12 +150,12 @@ irsafs_core_effects(struct irsafs_core *c, int64_t now_ms, struct timespec real)
     const int64_t times[] = {
         c->flight.running ? c->flight_deadline_ms : 0,
         c->next_deadline_ms,
-        shows_fresh_text(c, current(c)) ? c->good.landed_ms + c->settings.ttl_ms : 0,
-        c->good.body != NULL ? good_end_ms(c) : 0,
+        irsafs_shows_fresh_text(c, irsafs_current(c)) ? irsafs_expiry_ms(c) : 0,
+        c->good.body != NULL ? irsafs_good_end_ms(c) : 0,
     };
     for (size_t i = 0; i < IRSAFS_COUNT(times); i++) {
         if (times[i] > now_ms) {
-            e.next_tick_ms = min(e.next_tick_ms, times[i]);
+            e.next_tick_ms = irsafs_min_ms(e.next_tick_ms, times[i]);
         }
     }
     return e;
@@ -376,30 +173,6 @@ void irsafs_core_tick(struct irsafs_core *c, int64_t now_ms, struct timespec rea
 
 /* ---- looking */
 
-static int64_t aging_ms(const struct irsafs_core *c)
-{
-    return c->good.landed_ms + c->settings.ttl_ms / 5 * 4;
-}
-
-/* When the kernel must ask again for the name of a READY inode: at the next change of state that
- * needs a LOOKUP. What needs none (the end of the TTL, a landing) tells the kernel itself. */
-static int64_t next_change_ms(const struct irsafs_core *c, int64_t now_ms)
-{
-    bool coming = c->flight.running || c->asked;
-    if (shows_fresh_text(c, current(c))) {
-        int64_t end = c->good.landed_ms + c->settings.ttl_ms;
-        if (now_ms < aging_ms(c)) {
-            return aging_ms(c);
-        }
-        return coming || !c->failure.active ? end : min(end, c->failure.next_try_ms);
-    }
-    if (coming) {
-        return (c->flight.running ? c->flight.start_ms : now_ms) + c->settings.fetch_timeout_ms +
-               FLIGHT_GRACE_MS;
-    }
-    return c->failure.active ? c->failure.next_try_ms : due_ms(c) != NEVER ? due_ms(c) : now_ms;
-}
-
 static struct irsafs_entry
 file_entry(const struct irsafs_core *c, const struct irsafs_inode *inode, int64_t now_ms)
 {
@@ -412,7 +185,7 @@ file_entry(const struct irsafs_core *c, const struct irsafs_inode *inode, int64_
         .attr_timeout_ms = SUPERSEDED_ATTR_MS,
     };
     if (inode->kind == IRSAFS_KIND_CONFIG && inode->current) {
-        e.entry_timeout_ms = max(0, next_change_ms(c, now_ms) - now_ms);
+        e.entry_timeout_ms = irsafs_max_ms(0, irsafs_next_change_ms(c, now_ms) - now_ms);
         e.attr_timeout_ms = e.entry_timeout_ms;
     }
     /* The kernel stores how long attributes are good before it stores the size, and fstat(2) reads
@@ -432,7 +205,7 @@ pending_entry(const struct irsafs_core *c, const struct irsafs_inode *inode, str
     return (struct irsafs_entry){
         .ino = inode->ino,
         .mtime = real,
-        .entry_timeout_ms = min(PENDING_ENTRY_MS, c->settings.ttl_ms / 5 * 4),
+        .entry_timeout_ms = irsafs_min_ms(PENDING_ENTRY_MS, c->settings.ttl_ms / 5 * 4),
     };
 }
 
@@ -444,8 +217,8 @@ static void access_ready(struct irsafs_core *c, int64_t now_ms)
         return;
     }
     bool may_try = !c->failure.active || now_ms >= c->failure.next_try_ms;
-    if (shows_fresh_text(c, current(c))) {
-        if (now_ms >= aging_ms(c) && may_try) {
+    if (irsafs_shows_fresh_text(c, irsafs_current(c))) {
+        if (now_ms >= irsafs_aging_ms(c) && may_try) {
             ask(c, now_ms);
         }
     } else if (c->failure.active && may_try) {
@@ -462,26 +235,19 @@ struct irsafs_entry
 irsafs_core_lookup_config(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
     update(c, now_ms, real);
-    if (!is_pending(current(c))) {
+    if (!irsafs_is_pending(irsafs_current(c))) {
         access_ready(c, now_ms);
     }
-    struct irsafs_inode *cur = current(c);
-    if (is_pending(cur) && cur->handed_out) {
+    struct irsafs_inode *cur = irsafs_current(c);
+    if (irsafs_is_pending(cur) && cur->handed_out) {
         /* Handed out by one LOOKUP only. A second reply with its size 0 would raise the kernel's
          * attribute version, and the answer to a GETATTR that was parked before would be ignored:
          * an empty file. */
         make_pending(c, false);
-        cur = current(c);
+        cur = irsafs_current(c);
     }
     irsafs_files_lookup(cur);
-    return is_pending(cur) ? pending_entry(c, cur, real) : file_entry(c, cur, now_ms);
-}
-
-/* How long readers wait when no touch has set a deadline. */
-static int64_t bound_ms(const struct irsafs_core *c)
-{
-    bool first = c->good.body == NULL && c->last_number == 0;
-    return first ? c->settings.wait_ms : c->settings.stale_wait_ms;
+    return irsafs_is_pending(cur) ? pending_entry(c, cur, real) : file_entry(c, cur, now_ms);
 }
 
 enum irsafs_look irsafs_core_look(struct irsafs_core *c,
@@ -495,18 +261,18 @@ enum irsafs_look irsafs_core_look(struct irsafs_core *c,
     if (inode == NULL || inode->state == IRSAFS_INODE_EVICTED) {
         return IRSAFS_LOOK_GONE;
     }
-    if (!is_pending(inode)) {
+    if (!irsafs_is_pending(inode)) {
         return IRSAFS_LOOK_READY;
     }
     bool covered = c->flight.running && c->flight.epoch >= inode->epoch;
     int64_t *deadline_ms = covered ? &c->flight_deadline_ms : &c->next_deadline_ms;
     if (*deadline_ms == 0) {
-        *deadline_ms = (covered ? c->flight.start_ms : now_ms) + bound_ms(c);
+        *deadline_ms = (covered ? c->flight.start_ms : now_ms) + irsafs_bound_ms(c);
     }
     if (!covered && !c->touched && !c->flight.running) {
         ask(c, now_ms);
     }
-    bool pointless = !covered && !c->flight.running && due_ms(c) >= *deadline_ms;
+    bool pointless = !covered && !c->flight.running && irsafs_due_ms(c) >= *deadline_ms;
     if (c->stopping || now_ms >= *deadline_ms || pointless) {
         publish(c, covered ? c->flight.epoch : c->epoch, now_ms, real);
         return IRSAFS_LOOK_READY;
@@ -547,23 +313,23 @@ void irsafs_core_forget(struct irsafs_core *c, uint64_t ino, uint64_t n)
 /* After this no look that starts later may be answered with a text whose flight began before. */
 static void open_epoch(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
-    struct irsafs_inode *cur = current(c);
+    struct irsafs_inode *cur = irsafs_current(c);
     bool begun = c->begun >= c->epoch;
     if (begun) {
         c->epoch++;
         c->touched_s = real.tv_sec;
     }
-    if (begun || !is_pending(cur) || c->next_deadline_ms == 0) {
+    if (begun || !irsafs_is_pending(cur) || c->next_deadline_ms == 0) {
         c->next_deadline_ms = now_ms + c->settings.wait_ms;
     }
     if (!c->touched) {
         c->touched = true;
         c->touched_ms = now_ms;
     }
-    if (!c->flight.running && due_ms(c) >= c->next_deadline_ms) {
+    if (!c->flight.running && irsafs_due_ms(c) >= c->next_deadline_ms) {
         publish(c, c->epoch, now_ms,
                 real); /* the service asked for more patience than readers have */
-    } else if (begun || !is_pending(cur)) {
+    } else if (begun || !irsafs_is_pending(cur)) {
         make_pending(c, true);
     }
     c->changes++;
@@ -624,7 +390,7 @@ static void land_good(struct irsafs_core *c,
     c->good.landed_ms = now_ms;
     c->good.landed_s = real.tv_sec;
     memcpy(c->good.identity, landing->identity, sizeof(c->good.identity));
-    c->failure = (struct failure){.first_no_run_ms = -1};
+    c->failure = (struct irsafs_failure){.first_no_run_ms = -1};
     c->retry_after_until_ms = 0;
 }
 
@@ -633,7 +399,7 @@ static void land_failure(struct irsafs_core *c,
                          int64_t now_ms,
                          struct timespec real)
 {
-    struct failure *f = &c->failure;
+    struct irsafs_failure *f = &c->failure;
     bool same = f->active && f->error.code == landing->error.code;
     f->since_s = same ? f->since_s : real.tv_sec;
     f->active = true;
@@ -642,7 +408,7 @@ static void land_failure(struct irsafs_core *c,
     f->next_try_ms = now_ms + irsafs_backoff_ms(f->in_a_row, next_random(c));
     if (landing->retry_after_ms >= 0) {
         c->retry_after_until_ms = now_ms + irsafs_retry_after_clamp_ms(landing->retry_after_ms);
-        f->next_try_ms = max(f->next_try_ms, c->retry_after_until_ms);
+        f->next_try_ms = irsafs_max_ms(f->next_try_ms, c->retry_after_until_ms);
     }
     if (landing->error.code != IRSAFS_E_NO_RUN) {
         f->first_no_run_ms = -1;
@@ -705,7 +471,7 @@ void irsafs_core_stop(struct irsafs_core *c, int64_t now_ms, struct timespec rea
     update(c, now_ms, real);
     c->stopping = true;
     c->flight.running = false;
-    if (is_pending(current(c))) {
+    if (irsafs_is_pending(irsafs_current(c))) {
         publish(c, c->epoch, now_ms, real);
     }
     irsafs_core_told(c, c->tell);
@@ -737,51 +503,6 @@ void irsafs_core_publish_status(struct irsafs_core *c,
         cur, irsafs_files_generation(c->files, IRSAFS_KIND_STATUS, NULL, text, real, now_ms));
     c->status_changes = c->changes;
     c->status_ms = now_ms;
-}
-
-static enum irsafs_state state_now(const struct irsafs_core *c, int64_t now_ms)
-{
-    const struct irsafs_inode *cur = current(c);
-    if (is_pending(cur)) {
-        return c->flight.number == 0 && !c->touched && !c->asked ? IRSAFS_STATE_EMPTY
-                                                                 : IRSAFS_STATE_PENDING;
-    }
-    if (shows_fresh_text(c, cur)) {
-        return now_ms < aging_ms(c) ? IRSAFS_STATE_FRESH : IRSAFS_STATE_AGING;
-    }
-    return c->good.body != NULL ? IRSAFS_STATE_STALE : IRSAFS_STATE_NONE;
-}
-
-struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
-{
-    const struct irsafs_inode *cur = current(c);
-    struct irsafs_view v = {
-        .state = state_now(c, now_ms),
-        .generation = c->last_number,
-        .bytes = is_pending(cur) ? 0 : irsafs_generation_size(cur->generation),
-        .have_text = c->good.body != NULL,
-        .profiles = c->good.profiles,
-        .age_ms = now_ms - c->good.landed_ms,
-        .fetched_s = c->good.landed_s,
-        .ttl_ms = c->settings.ttl_ms,
-        .next_change_ms = -1,
-        .error = c->failure.active ? &c->failure.error : NULL,
-        .error_since_s = c->failure.since_s,
-        .next_try_ms = -1,
-        .in_flight = c->flight.running,
-        .flights = c->flight.number,
-        .failed = c->n_failed,
-        .last_flight_ms = c->last_flight_ms,
-        .waiters = c->waiters.n_parked,
-        .usage = irsafs_files_usage(c->files),
-    };
-    if (!is_pending(cur)) {
-        v.next_change_ms = max(0, next_change_ms(c, now_ms) - now_ms);
-    }
-    if (c->failure.active && !c->flight.running) {
-        v.next_try_ms = max(0, min(due_ms(c), c->failure.next_try_ms) - now_ms);
-    }
-    return v;
 }
 
 /* ---- life */
