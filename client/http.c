@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/url.h"
+#include "client/http_head.h"
 #include "version.h"
 
 #include <arpa/inet.h>
@@ -13,9 +14,6 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <string.h>
-#include <strings.h>
-
-enum { HEADERS_MAX = 128 };
 
 static const char system_ca_file[] = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -28,12 +26,7 @@ struct transfer {
     struct curl_slist *headers;
     struct irsafs_buf *body;
     char reason[CURL_ERROR_SIZE];
-    /* the answer's head */
-    long status;
-    size_t n_headers, header_bytes;
-    unsigned n_lengths, n_chunked, n_other_codings;
-    bool encoded;
-    bool head_done; /* of the final answer: what follows are trailers */
+    struct irsafs_http_head head;
     /* why a callback stopped the transfer */
     bool enough; /* the status says it all */
     enum irsafs_code refused;
@@ -56,84 +49,19 @@ static bool refuse(struct transfer *t, enum irsafs_code code, const char *why)
     return false;
 }
 
-/* Whether line is the header NAME; then *ret_value is its value, up to the end of line. */
-static bool is_header(struct irsafs_str line, const char *name, struct irsafs_str *ret_value)
-{
-    size_t n = strlen(name);
-    if (line.len <= n || strncasecmp(line.ptr, name, n) != 0 || line.ptr[n] != ':') {
-        return false;
-    }
-    *ret_value = irsafs_str_trim((struct irsafs_str){line.ptr + n + 1, line.len - n - 1});
-    return true;
-}
-
-static bool is_word(struct irsafs_str value, const char *word)
-{
-    return value.len == strlen(word) && strncasecmp(value.ptr, word, value.len) == 0;
-}
-
-static void note_header(struct transfer *t, struct irsafs_str line)
-{
-    struct irsafs_str value;
-    if (is_header(line, "Content-Length", &value)) {
-        t->n_lengths++;
-    } else if (is_header(line, "Transfer-Encoding", &value)) {
-        if (is_word(value, "chunked")) {
-            t->n_chunked++;
-        } else {
-            t->n_other_codings++;
-        }
-    } else if (is_header(line, "Content-Encoding", &value)) {
-        t->encoded = t->encoded || !is_word(value, "identity");
-    }
-}
-
-/* A body whose end nobody announces looks whole when it is cut, and one with two ends has none. */
-static bool end_of_head(struct transfer *t)
-{
-    if (t->status >= 100 && t->status < 200 && t->status != 101) {
-        t->n_lengths = t->n_chunked = t->n_other_codings = 0;
-        t->encoded = false;
-        return true; /* an interim answer: the real one follows */
-    }
-    t->head_done = true;
-    if (t->status != 200) {
-        t->enough = true;
-        return false;
-    }
-    if (t->encoded) {
-        return refuse(t, IRSAFS_E_BAD_HTTP, "a compressed body, which nobody asked for");
-    }
-    if (t->n_other_codings > 0 || t->n_lengths + t->n_chunked > 1) {
-        return refuse(t, IRSAFS_E_BAD_HTTP, "contradictory framing");
-    }
-    if (t->n_lengths + t->n_chunked == 0) {
-        return refuse(t, IRSAFS_E_BAD_HTTP, "neither Content-Length nor chunked encoding");
-    }
-    return true;
-}
-
 static bool take_header(struct transfer *t, struct irsafs_str line)
 {
-    t->header_bytes += line.len;
-    t->n_headers++;
-    if (t->header_bytes > IRSAFS_RESPONSE_HEADERS_MAX || t->n_headers > HEADERS_MAX) {
-        return refuse(t, IRSAFS_E_BAD_HTTP, "too many or too large headers");
-    }
-    while (line.len > 0 && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r')) {
-        line.len--;
-    }
-    if (t->head_done) {
+    const char *why = NULL;
+    switch (irsafs_http_head_take(&t->head, line, &why)) {
+    case IRSAFS_HTTP_GO_ON:
         return true;
+    case IRSAFS_HTTP_ENOUGH:
+        t->enough = true;
+        return false;
+    case IRSAFS_HTTP_REFUSED:
+        break;
     }
-    if (line.len == 0) {
-        return end_of_head(t);
-    }
-    if (irsafs_str_starts(line, "HTTP/")) {
-        return curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status) == CURLE_OK;
-    }
-    note_header(t, line);
-    return true;
+    return refuse(t, IRSAFS_E_BAD_HTTP, why);
 }
 
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
@@ -331,7 +259,7 @@ translate(const struct transfer *t, CURLcode result, bool *refused, struct irsaf
         return irsafs_error_set(err, IRSAFS_E_BAD_HTTP, "%.100s does not speak HTTP/1", host);
     case CURLE_OUT_OF_MEMORY:
         /* also libcurl's word for a header line of more than 100 kB */
-        return t->n_headers > 0
+        return t->head.n_lines > 0
                    ? irsafs_error_set(err, IRSAFS_E_BAD_HTTP, "%.100s sent a huge header", host)
                    : irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a request");
     default:
@@ -380,7 +308,7 @@ enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
     if (result != CURLE_OK && !t.enough) {
         return translate(&t, result, ret_refused, err);
     }
-    *ret_answer = (struct irsafs_http_answer){t.status, retry_after_ms(&t)};
+    *ret_answer = (struct irsafs_http_answer){t.head.status, retry_after_ms(&t)};
     return IRSAFS_OK;
 }
 

@@ -3,6 +3,7 @@ add_library(irsafs_client_lib STATIC
     client/check.c
     client/fetch.c
     client/http.c
+    client/http_head.c
     client/identity.c
     client/jwt_hint.c
     client/labels.c

@@ -35,7 +35,7 @@ struct irsafs_config {
     char *names;       /* bytes of names that are not as they were in the text */
     size_t names_len, names_cap;
     /* What had to be changed without being dropped. */
-    size_t n_renamed; /* sections under another name than in the text */
+    size_t n_renamed; /* changes of a section's name */
     size_t n_shared;  /* direct profiles that were equal to an earlier one of the same name */
     size_t n_cr;      /* lines that ended with CR LF */
     bool had_bom;

@@ -189,8 +189,8 @@ static void parse_pair(struct parser *p, struct irsafs_str line)
         drop(p, no_key, "indented line: parsers do not agree what it means");
     } else if (!is_print(line)) {
         drop(p, no_key, "a byte that is not printable ASCII");
-    } else if (equals == NULL) {
-        drop(p, no_key, "a line without '='");
+    } else if (equals == NULL || equals == line.ptr) {
+        drop(p, no_key, "a line that is not KEY = VALUE");
     } else {
         struct irsafs_str key = {line.ptr, (size_t)(equals - line.ptr)};
         struct irsafs_str value = {equals + 1, line.len - key.len - 1};
