@@ -8,7 +8,8 @@
 #include <limits.h>
 
 /* Where irsafs-client is: `given` (of --client), else beside this program, else in PATH. An absolute
- * path of an executable file. Errors: CLIENT_START. */
+ * path of an executable file. Errors: BAD_FLAG_VALUE
+ * (given), CLIENT_START. */
 enum irsafs_code irsafs_client_find(const char *given,
                                     char ret_path[PATH_MAX],
                                     struct irsafs_error *err) IRSAFS_MUST_CHECK;

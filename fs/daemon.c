@@ -355,9 +355,9 @@ enum irsafs_code irsafs_daemon_run(const struct irsafs_daemon_settings *settings
         .result = IRSAFS_OK,
         .err = err,
     };
-    (void)signal(SIGPIPE, SIG_IGN);
     enum irsafs_code code = init(&d, err);
     if (code == IRSAFS_OK) {
+        (void)sigprocmask(SIG_SETMASK, settings->signals, NULL);
         settle(&d);
         (void)event_base_dispatch(d.base);
         code = d.result;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "fs/core/core.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -19,7 +20,8 @@ struct irsafs_daemon_settings {
     mode_t config_mode, refresh_mode;
     const char *const *client_argv; /* NULL-terminated; [0] is the path */
     const char *token_path;
-    bool epoch_allowed; /* FUSE_NOTIFY_INC_EPOCH where the kernel has it */
+    const sigset_t *signals; /* mask to serve with: SIGTERM and SIGINT are blocked until then */
+    bool epoch_allowed;      /* FUSE_NOTIFY_INC_EPOCH where the kernel has it */
 };
 
 /* Serves until SIGTERM or SIGINT (IRSAFS_OK) or until the connection to the kernel is lost

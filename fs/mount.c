@@ -10,6 +10,7 @@
 #include "fs/daemon.h"
 #include "fs/super/mountpoint.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,6 +239,10 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
     if (n_words > 1) {
         return irsafs_error_set(err, IRSAFS_E_USAGE, "one mount point only, not '%s' too", argv[2]);
     }
+    code = irsafs_client_settings_check(&tables[1], err);
+    if (code != IRSAFS_OK) {
+        return code;
+    }
     irsafs_log_set_level((enum irsafs_log_level)p->settings.log_level);
     default_mountpoint(p->wanted);
     if (n_words == 1 &&
@@ -247,11 +252,21 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
     return parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err);
 }
 
-/* Everything that can be refused before the mount is. */
+static bool has_token_source(const struct irsafs_client_settings *s)
+{
+    return s->token_url != NULL || s->token_file != NULL || s->api_key_file != NULL ||
+           irsafs_env("DOMINO_API_PROXY") != NULL || irsafs_env("DOMINO_USER_API_KEY") != NULL;
+}
+
+/* Everything that can be refused before the mount is. What can still appear later (labels, token
+ * file, CA) is no reason: `config` says what is missing until then. */
 static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
 {
     if (p->client.endpoint == NULL) {
         return irsafs_error_set(err, IRSAFS_E_NO_ENDPOINT, "no endpoint of a mapping service");
+    }
+    if (!has_token_source(&p->client)) {
+        return irsafs_error_set(err, IRSAFS_E_NO_TOKEN_SOURCE, "no source of a Domino token");
     }
     enum irsafs_code code = irsafs_client_find(p->settings.client, p->client_path, err);
     if (code == IRSAFS_OK) {
@@ -260,7 +275,8 @@ static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
     return code;
 }
 
-static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
+static enum irsafs_code
+serve(const struct plan *p, const sigset_t *signals, struct irsafs_error *err)
 {
     const char *client_argv[IRSAFS_GIVEN_MAX + 4] = {p->client_path, "fetch", "--report-fd=3"};
     memcpy(client_argv + 3, p->given.words, p->given.n * sizeof(p->given.words[0]));
@@ -285,6 +301,7 @@ static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
         .client_argv = client_argv,
         .token_path = p->client.web_identity_token_file,
         .epoch_allowed = p->epoch_allowed,
+        .signals = signals,
     };
     int fuse_fd = -1;
     enum irsafs_code code = irsafs_mountpoint_mount(p->mountpoint, &fuse_fd, err);
@@ -295,6 +312,21 @@ static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
         irsafs_log(IRSAFS_LOG_INFO, "unmounted", "mountpoint=%s", p->mountpoint);
     }
     return code;
+}
+
+/* A closing terminal or a stray signal must not leave a dead mount behind; those that end us wait
+ * until the event loop can take them. */
+static void set_signals(sigset_t *ret_before)
+{
+    static const int ignored[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    sigset_t block;
+    for (size_t i = 0; i < IRSAFS_COUNT(ignored); i++) {
+        (void)signal(ignored[i], SIG_IGN);
+    }
+    (void)sigemptyset(&block);
+    (void)sigaddset(&block, SIGTERM);
+    (void)sigaddset(&block, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &block, ret_before);
 }
 
 int irsafs_mount_main(int argc, char **argv)
@@ -309,7 +341,9 @@ int irsafs_mount_main(int argc, char **argv)
         code = prepare(&plan, &err);
     }
     if (code == IRSAFS_OK) {
-        code = serve(&plan, &err);
+        sigset_t before;
+        set_signals(&before);
+        code = serve(&plan, &before, &err);
     }
     return code == IRSAFS_OK ? 0 : irsafs_error_report("irsafs", &err);
 }

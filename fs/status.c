@@ -29,13 +29,13 @@ static const char *state_name(enum irsafs_state state)
     return "";
 }
 
-/* What a reader gets now; null while that is not known. */
+/* What a reader gets now; null while that is not known: the fetch may bring a text or fail. */
 static json_t *source(const struct irsafs_view *v)
 {
     switch (v->state) {
     case IRSAFS_STATE_EMPTY:
     case IRSAFS_STATE_PENDING:
-        return json_null();
+        return v->have_text ? json_null() : json_string("none");
     case IRSAFS_STATE_FRESH:
     case IRSAFS_STATE_AGING:
         return json_string("service");

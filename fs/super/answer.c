@@ -107,15 +107,18 @@ static struct irsafs_text *read_memfd(int fd, size_t max)
     return text;
 }
 
-static json_t *read_report(int fd)
+/* *ret_garbled: there are bytes, but no report. */
+static json_t *read_report(int fd, bool *ret_garbled)
 {
     struct irsafs_text *text = read_memfd(fd, IRSAFS_REPORT_MAX);
+    *ret_garbled = text == NULL || text->size > 0;
     json_t *report = text != NULL ? json_loadb(text->bytes, text->size, 0, NULL) : NULL;
     (void)irsafs_text_unref(text);
     if (report != NULL && !json_is_object(report)) {
         json_decref(report);
         report = NULL;
     }
+    *ret_garbled = *ret_garbled && report == NULL;
     return report;
 }
 
@@ -184,7 +187,8 @@ void irsafs_answer_read(const struct irsafs_answer_settings *settings,
                         struct irsafs_landing *ret_landing,
                         struct irsafs_client_facts *facts)
 {
-    json_t *report = read_report(report_fd);
+    bool garbled;
+    json_t *report = read_report(report_fd, &garbled);
     const json_t *retry_after = json_object_get(report, "retry_after_ms");
     const json_t *profiles = json_object_get(report, "profiles");
     struct irsafs_landing landing = {
@@ -193,6 +197,10 @@ void irsafs_answer_read(const struct irsafs_answer_settings *settings,
     };
     copy_word(json_object_get(report, "identity"), landing.identity, sizeof(landing.identity));
     judge(settings, wait_status, killed, report, &landing);
+    if (landing.error.code == IRSAFS_OK && garbled) {
+        (void)irsafs_error_set(&landing.error, IRSAFS_E_CLIENT_DIED,
+                               "the client's report cannot be read");
+    }
     if (landing.error.code == IRSAFS_OK) {
         read_text(settings, text_fd, &landing);
         landing.profiles = json_is_integer(profiles) ? (uint32_t)json_integer_value(profiles) : 0;
