@@ -99,6 +99,20 @@ static enum irsafs_code prepare(struct job *job, const struct irsafs_buf *api_ke
                              : irsafs_token_find_sources(s, api_key, &job->sources, &f->error);
 }
 
+static enum irsafs_code validate(struct job *job, const struct irsafs_buf *body)
+{
+    struct irsafs_fetch *f = job->fetch;
+    enum irsafs_code code = irsafs_config_rewrite((struct irsafs_str){body->data, body->len},
+                                                  job->settings->web_identity_token_file, &f->text,
+                                                  &f->rewritten, &f->error);
+    /* A Content-Length that is too small cuts a text without anybody noticing, and half a role name
+     * is a role name. */
+    if (code == IRSAFS_OK && body->len > 0 && body->data[body->len - 1] != '\n') {
+        return irsafs_error_set(&f->error, IRSAFS_E_CUT, "the answer ends in the middle of a line");
+    }
+    return code;
+}
+
 void irsafs_fetch(const struct irsafs_client_settings *settings,
                   const struct irsafs_buf *api_key,
                   struct irsafs_fetch *fetch)
@@ -111,9 +125,7 @@ void irsafs_fetch(const struct irsafs_client_settings *settings,
         code = post(&job, &body);
     }
     if (code == IRSAFS_OK) {
-        code = irsafs_config_rewrite((struct irsafs_str){body.data, body.len},
-                                     settings->web_identity_token_file, &fetch->text,
-                                     &fetch->rewritten, &fetch->error);
+        code = validate(&job, &body);
     }
     fetch->error.code = code;
 }

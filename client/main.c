@@ -62,19 +62,18 @@ struct arguments {
 
 static void print_help(const struct arguments *args)
 {
-    (void)fputs(
-        "Usage: irsafs-client [fetch] [FLAGS]   ask the mapping service, print the config\n"
-        "       irsafs-client check FILE        what would irsafs change in this config?\n"
-        "       irsafs-client version|help\n"
-        "\n"
-        "Flags beat environment variables, which beat defaults.\n"
-        "\n"
-        "Examples:\n"
-        "  irsafs-client > my.config           as set up by the environment of the pod\n"
-        "  irsafs-client --endpoint https://irsa-svc.domino-field/map_iam_roles_to_pod_sa \\\n"
-        "      --token-url http://localhost:8899/access-token --run-id 63d1f0c2\n"
-        "  irsafs-client check ~/.aws/config\n",
-        stdout);
+    (void)fputs("Usage: irsafs-client [fetch] [FLAGS]   ask the mapping service, print the config\n"
+                "       irsafs-client check FILE        what would irsafs change in this config?\n"
+                "       irsafs-client version|help\n"
+                "\n"
+                "Flags beat environment variables, which beat defaults.\n"
+                "\n"
+                "Examples:\n"
+                "  irsafs-client > my.config           as set up by the environment of the pod\n"
+                "  irsafs-client --token-url http://localhost:8899/access-token \\\n"
+                "      --endpoint https://irsa-svc.domino-field/map_iam_roles_to_pod_sa\n"
+                "  irsafs-client check ~/.aws/config\n",
+                stdout);
     irsafs_options_print(stdout, args->tables, IRSAFS_COUNT(args->tables));
     (void)fputs("\n"
                 "Exit codes: 0 ok, 2 usage, 3 configuration, 4 token, 5 unreachable, 6 refused,\n"

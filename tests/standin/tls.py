@@ -51,11 +51,13 @@ class Authority:
         self.bundle = folder / f"{name.replace(' ', '-')}.pem"
         self.bundle.write_bytes(self._cert.public_bytes(serialization.Encoding.PEM))
 
-    def _builder(self, subject: x509.Name, key, start, end) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key, start, end, issuer: Optional[x509.Name] = None
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(_name(self._name))
+            .issuer_name(issuer or _name(self._name))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
@@ -74,9 +76,7 @@ class Authority:
         """One PEM file with certificate and key; no hosts = no SAN; own_issuer = self-signed."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.utcnow()
-        builder = self._builder(_name(common), key, now + start, now + end)
-        if own_issuer:
-            builder = builder.issuer_name(_name(common))
+        builder = self._builder(_name(common), key, now + start, now + end, _name(common) if own_issuer else None)
         if hosts:
             builder = builder.add_extension(x509.SubjectAlternativeName([_san(h) for h in hosts]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)

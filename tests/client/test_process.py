@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""irsafs-client as a process: what it keeps to itself, where its output goes, and when it ends."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+
+from lib.program import CLIENT
+from lib.wait import wait_until
+from lib.world import GOLDEN
+
+KEY = "key-0123456789-secret"
+
+
+def start(world, *args, env=None, **popen) -> subprocess.Popen:
+    return subprocess.Popen(
+        [CLIENT, *args], env={**world.env(), **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, cwd="/", **popen,
+    )
+
+
+def test_secrets_are_in_no_place_where_others_look(world):
+    gate = world.service.hold()
+    process = start(world, env={"DOMINO_USER_API_KEY": KEY})
+    try:
+        gate.wait_arrived()            # the token is in its memory now
+        folder = f"/proc/{process.pid}"
+        secrets = [secret.encode() for secret in (KEY, *world.secrets())]
+        for name in ("environ", "cmdline"):
+            with open(f"{folder}/{name}", "rb") as file:
+                content = file.read()
+            assert content and not any(secret in content for secret in secrets)
+        with open(f"{folder}/limits", encoding="ascii") as file:
+            core = next(line for line in file if line.startswith("Max core file size"))
+        assert core.split()[4:6] == ["0", "0"]
+    finally:
+        gate.release()
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out.decode(), err) == (0, GOLDEN, b"")
+
+
+def test_not_dumpable(world):
+    """Another process of the same user may not look into it: its files in /proc belong to root."""
+    gate = world.service.hold()
+    process = start(world, user=12574, group=12574, extra_groups=[])
+    try:
+        gate.wait_arrived()
+        assert os.stat(f"/proc/{process.pid}/environ").st_uid == 0
+    finally:
+        gate.release()
+        process.communicate(timeout=20)
+
+
+def test_drip_ends_at_the_deadline(world):
+    world.service.behave(drip=0.05)
+    began = time.monotonic()
+    process = start(world, "--fetch-timeout=1s")
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 5 and b"IRSAFS-E504" in err
+    assert 0.9 < time.monotonic() - began < 3
+
+
+def test_one_deadline_for_token_and_service(world):
+    world.tokens.behave(delay=0.7)
+    world.service.behave(delay=0.7)
+    began = time.monotonic()
+    process = start(world, "--fetch-timeout=1s")
+    process.communicate(timeout=20)
+    assert process.returncode == 5 and time.monotonic() - began < 1.3
+
+
+def test_closed_stdout_is_a_failure(world, fetch):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    process = subprocess.run(
+        [CLIENT], env=world.env(), stdin=subprocess.DEVNULL, stdout=write_end, stderr=subprocess.PIPE, timeout=20, check=False
+    )
+    os.close(write_end)
+    assert process.returncode == 75 and b"IRSAFS-E002" in process.stderr
+
+
+def test_full_stdout_is_reported(world):
+    """The daemon limits the file sizes of its children; the report must say what happened."""
+    out, report = os.memfd_create("out"), os.memfd_create("report")
+    try:
+        done = subprocess.run(
+            ["/usr/bin/prlimit", "--fsize=900", CLIENT, f"--report-fd={report}"], env=world.env(),
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, pass_fds=(report,), timeout=20, check=False,
+        )
+        told = json.loads(os.pread(report, 1 << 16, 0))
+    finally:
+        os.close(out)
+        os.close(report)
+    assert (done.returncode, done.stderr) == (75, b"")
+    assert told["code"] == 2 and told["profiles"] == 0
+
+
+def test_report_also_when_the_settings_are_wrong(world, fetch):
+    for args, env, code in (
+        (["--nonsense"], {}, 201),
+        (["--fetch-timeout=x"], {}, 202),
+        (["--endpoint=ftp://h/"], {}, 202),
+        ([], {"IRSAFS_FETCH_TIMEOUT": "x"}, 302),
+        ([], {"DOMINO_IRSA_ENDPOINT": "http://user:password@h/"}, 302),
+        ([], {"DOMINO_API_PROXY": "localhost:8899"}, 302),
+        ([], {"DOMINO_USER_API_KEY": "x" * 20_000}, 403),
+    ):
+        ran = fetch(*args, env={**env, "LOG_LEVEL": "chatty"})
+        assert (ran.code, ran.report["code"], ran.out, ran.err) == (code // 100, code, b"", "")
+        assert ran.report["identity"] is None and "password" not in ran.report["message"]
+
+
+def test_unknown_token_kinds_belong_to_themselves(world, fetch):
+    """An opaque token names no user: then the token itself stands for the user."""
+    world.tokens.raw = "opaque-1"
+    first = fetch().report
+    assert first["code"] == 0 and first["token"]["expires_at"] is None
+    assert fetch().report["identity"] == first["identity"]
+    world.tokens.raw = "opaque-2"
+    assert fetch().report["identity"] != first["identity"]
+
+
+def test_expired_token_is_read_once_more_and_then_tried(world, fetch):
+    world.tokens.exp_in = -60
+    ran = fetch()
+    assert ran.code == 0 and (world.tokens.count, world.service.count) == (2, 1)
+
+
+def test_interrupted_by_a_signal(world):
+    gate = world.service.hold()
+    process = start(world)
+    try:
+        gate.wait_arrived()
+        process.terminate()
+        wait_until(lambda: process.poll() is not None, "the end of the client")
+    finally:
+        gate.release()
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == -15 and out == b""

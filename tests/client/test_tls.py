@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS: only a verified service gets the token; --ca-file is the only CA that counts."""
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import threading
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from lib.world import GOLDEN
+from standin.mapping import MappingService
+from standin.tls import DAY, Authority
+
+PATH = "/map_iam_roles_to_pod_sa"
+
+
+@pytest.fixture
+def authority(world):
+    return Authority(world.folder)
+
+
+@pytest.fixture
+def serve(world):
+    """Starts the mapping service with this server context; gives its URL under a host name."""
+    servers = []
+
+    def start(context, host: str = "127.0.0.1") -> str:
+        server = MappingService(world.tokens, tls=context)
+        servers.append(server)
+        start.server = server
+        return f"https://{host}:{server.port}{PATH}"
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_verified(serve, fetch, authority, host):
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context(), host)}")
+    assert (ran.code, ran.out.decode()) == (0, GOLDEN)
+    assert ran.report["endpoint"] == {"scheme": "https", "host": host, "tls": "verified"}
+
+
+@pytest.mark.parametrize("name", ["IRSAFS_CA_FILE", "DOMINO_IRSA_SSL_CERT"])
+def test_ca_file_from_the_environment(serve, fetch, authority, name):
+    ran = fetch(f"--endpoint={serve(authority.context())}", env={name: str(authority.bundle)})
+    assert ran.out.decode() == GOLDEN
+
+
+BAD = {                                # what the leaf is like -> a word of the reason
+    "expired": ({"start": -3 * DAY, "end": -2 * DAY}, "expired"),
+    "not yet valid": ({"start": DAY / 2, "end": DAY}, "not yet valid"),
+    "wrong host": ({"hosts": ("other.example",)}, "mismatch"),
+    "wrong address": ({"hosts": ("127.0.0.2", "localhost")}, "mismatch"),
+    "address as a name": ({"hosts": ("localhost",), "common": "127.0.0.1"}, "mismatch"),
+    "no SAN": ({"hosts": (), "common": "127.0.0.1"}, "mismatch"),
+    "self-signed": ({"own_issuer": True}, "self-signed"),
+    "for clients": ({"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, "purpose"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_certificate(serve, fetch, authority, name):
+    leaf, word = BAD[name]
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context(**leaf))}")
+    assert (ran.code, ran.report["code"], ran.out) == (5, 505, b"")
+    assert word in ran.report["message"]
+    assert serve.server.count == 0
+
+
+def test_name_without_san_is_not_taken_from_the_common_name(serve, fetch, authority):
+    context = authority.context(hosts=(), common="localhost")
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(context, 'localhost')}")
+    assert ran.report["code"] == 505 and serve.server.count == 0
+
+
+def test_partial_wildcard_does_not_count(serve, fetch, authority):
+    context = authority.context(hosts=("l*ost",))
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(context, 'localhost')}")
+    assert ran.report["code"] == 505
+
+
+def test_other_ca(world, serve, fetch, authority):
+    other = Authority(world.folder, "another CA")
+    ran = fetch(f"--ca-file={other.bundle}", f"--endpoint={serve(authority.context())}")
+    assert ran.report["code"] == 505 and serve.server.count == 0
+
+
+def test_without_a_ca_file_only_the_system_counts(serve, fetch, authority):
+    """Variables that OpenSSL or curl tools would follow do not bring a CA in."""
+    env = {name: str(authority.bundle) for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")}
+    ran = fetch(f"--endpoint={serve(authority.context())}", env={**env, "SSL_CERT_DIR": str(authority.bundle.parent)})
+    assert ran.report["code"] == 505 and serve.server.count == 0
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a certificate\n"], ids=["missing", "empty", "garbage"])
+def test_bad_ca_file(world, serve, fetch, authority, content):
+    path = world.folder / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    ran = fetch(f"--ca-file={path}", f"--endpoint={serve(authority.context())}")
+    assert (ran.code, ran.report["code"]) == (3, 306)
+    assert serve.server.count == 0
+
+
+def test_old_protocols_are_refused(serve, fetch, authority):
+    context = authority.context(newest=ssl.TLSVersion.TLSv1_1)
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(context)}")
+    assert ran.report["code"] == 505 and serve.server.count == 0
+
+
+def test_plain_text_where_tls_is_expected(fetch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            conn, _ = listener.accept()
+            with conn:
+                conn.recv(4096)
+                conn.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        ran = fetch(f"--endpoint=https://127.0.0.1:{listener.getsockname()[1]}/")
+        thread.join()
+    assert ran.report["code"] == 505
+
+
+def test_skipping_verification_is_said_aloud(serve, fetch, authority):
+    context = authority.context(own_issuer=True, hosts=(), end=-datetime.timedelta(hours=1), start=-2 * DAY)
+    url = serve(context)
+    ran = fetch("--insecure-skip-tls-verify", f"--endpoint={url}")
+    assert ran.out.decode() == GOLDEN and ran.report["endpoint"]["tls"] == "insecure"
+    ran = fetch("--insecure-skip-tls-verify", f"--endpoint={url}", report=False)
+    assert ran.out.decode() == GOLDEN and "tls_not_verified" in ran.err
+
+
+def test_session_keys_are_not_logged(world, serve, fetch, authority):
+    log = world.folder / "keys"
+    fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context())}", env={"SSLKEYLOGFILE": str(log)})
+    assert serve.server.count == 1 and not log.exists()
