@@ -42,12 +42,12 @@ def render(labels: dict) -> str:
 class Labels:
     """The volume; `path` is what POD_INFO_PATH names."""
 
-    def __init__(self, folder: Path, labels: dict) -> None:
+    def __init__(self, folder: Path, run_id: str) -> None:
         self._folder = folder
         self._versions = itertools.count(1)
         self.path = folder / "labels"
         folder.mkdir(mode=0o755)
-        self.write(labels)
+        self.run(run_id)
         self.path.symlink_to("..data/labels")
 
     def write(self, labels: dict) -> None:
@@ -64,4 +64,4 @@ class Labels:
 
     def run(self, run_id: str, **others: str) -> None:
         """Labels of a run pod with this run id."""
-        self.write({EXECUTION_ID: f"run-{run_id}", **others})
+        self.write({EXECUTION_ID: run_id, NAME: f"run-{run_id}", **others})

@@ -72,11 +72,20 @@ class Mount:
             poller = select.poll()
             poller.register(table, select.POLLPRI)
             poller.register(pidfd, select.POLLIN)
-            while "fuse.irsafs" not in mounts_at(self.path):
-                poller.poll(1000)
+            while not self._answers():
+                poller.poll(100)
                 assert self.process.poll() is None, f"exit {self.process.returncode} instead of a mount: {self.log()}"
                 assert time.monotonic() < end, f"no mount within {timeout:g} s: {self.log()}"
         os.close(pidfd)
+
+    def _answers(self) -> bool:
+        """Whether it is this process that serves the mount point, and not a dead one before it."""
+        if "fuse.irsafs" not in mounts_at(self.path):
+            return False
+        try:
+            return self.status()["pid"] == self.process.pid
+        except OSError:
+            return False
 
     def wait_exit(self, timeout: float = STOP_SECONDS) -> int:
         return self.process.wait(timeout)

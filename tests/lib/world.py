@@ -10,7 +10,7 @@ from typing import Optional
 from standin.mapping import GOLDEN_ROLES, MappingService, render
 from standin.token import TokenEndpoint
 
-from .labels import EXECUTION_ID, Labels
+from .labels import Labels
 from .mount import Mount
 from .program import environment
 
@@ -26,7 +26,7 @@ class World:
         self.folder.chmod(0o755)       # readers with other uids must get in
         self.tokens = TokenEndpoint()
         self.service = MappingService(self.tokens, runs={RUN: "jane"})
-        self.labels = Labels(self.folder / "podinfo", {EXECUTION_ID: f"run-{RUN}"})
+        self.labels = Labels(self.folder / "podinfo", RUN)
         self.mounts: list = []
 
     def env(self, **more: str) -> dict:

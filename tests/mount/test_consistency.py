@@ -19,10 +19,10 @@ FAULTS = ("torn", "empty", "stale", "back", "comment", "error")
 
 # name -> (looks, mount flags, pause between touches in microseconds, drop dentries meanwhile)
 STORMS = {
-    "every touch swaps": (500_000, ["--min-refresh=0s"], 60_000, False),
-    "touches while pending": (150_000, ["--min-refresh=0s"], 500, False),
-    "collapsed touches": (300_000, ["--min-refresh=300ms"], 20_000, False),
-    "dentries dropped": (100_000, ["--min-refresh=0s"], 60_000, True),
+    "every touch swaps": (700_000, ["--min-refresh=0s"], 60_000, False),
+    "touches while pending": (2_000, ["--min-refresh=0s"], 500, False),
+    "collapsed touches": (100_000, ["--min-refresh=100ms"], 150_000, False),
+    "dentries dropped": (150_000, ["--min-refresh=0s"], 60_000, True),
     "short ttl": (100_000, ["--min-refresh=0s", "--ttl=500ms", "--stale-wait=60s"], 150_000, False),
 }
 

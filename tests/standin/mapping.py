@@ -78,6 +78,7 @@ class MappingService(Server):
         self.roles: list = list(GOLDEN_ROLES)
         self.roles_of: dict = {}       # sub -> roles, where a user has others
         self.stamped = False           # answers for the consistency checker
+        self.aliases: set = set()      # URLs that lead here through a proxy
         self.bodies: list = []         # JSON bodies as they came
         super().__init__(**server)
 
@@ -86,7 +87,7 @@ class MappingService(Server):
         return self.origin + PATH
 
     def answer(self, request: Request) -> Answer:
-        if request.target not in (PATH, self.url):
+        if request.target not in {PATH, self.url, *self.aliases}:
             self.violate(f"unexpected path {request.target}")
             return Answer(404, HTML, html_page(404))
         if request.method != "POST":

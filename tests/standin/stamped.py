@@ -7,13 +7,13 @@ A reader needs nothing but the text to see that it is whole, of one piece and ne
 """
 from __future__ import annotations
 
-ROLE_BYTES = 2300
+ROLE_BYTES = 2200
 
 
 def stamped_text(sequence: int, asked_ns: int, size: int = 100_000) -> bytes:
     """A canonical config of about `size` bytes whose length differs from answer to answer."""
     count = size // ROLE_BYTES + sequence % 7
-    pad = "p" * (900 + sequence % 89)
+    pad = "p" * (850 + sequence % 89)
     roles = []
     for index in range(count):
         name = f"g{sequence:08d}-{asked_ns:020d}-{count:03d}-{index:03d}"

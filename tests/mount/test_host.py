@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the machine may lack: /dev/fuse, the right to mount; and the user namespace that gives it."""
+from __future__ import annotations
+
+from lib.mount import EXTRA_ARGS, mounts_at
+from lib.program import IRSAFS, check_output, run
+from lib.world import GOLDEN
+
+
+def refused(world, prefix: list) -> str:
+    """The words of a daemon that, started by prefix, cannot mount."""
+    path = world.folder / "aws"
+    path.mkdir(exist_ok=True)
+    ran = run([*prefix, IRSAFS, "mount", path, *EXTRA_ARGS], env=world.env())
+    check_output(ran.err, world.secrets())
+    assert ran.code == 9, ran.err
+    assert mounts_at(path) == []
+    return ran.err
+
+
+def test_no_device(world):
+    hide = f"mount -t tmpfs none /dev && exec \"$@\""
+    err = refused(world, ["unshare", "-m", "sh", "-c", hide, "sh"])
+    assert "IRSAFS-E901" in err and "/dev/fuse" in err
+
+
+def test_device_that_may_not_be_opened(world):
+    world.folder.joinpath("aws").mkdir()
+    err = refused(world, ["setpriv", "--reuid=12574", "--regid=12574", "--clear-groups"])
+    assert "IRSAFS-E901" in err or "IRSAFS-E902" in err
+    assert "/dev/fuse" in err
+
+
+def test_mounting_is_not_permitted(world):
+    err = refused(world, ["setpriv", "--bounding-set=-sys_admin"])
+    assert "IRSAFS-E902" in err
+
+
+def test_user_namespace(world):
+    path = world.folder / "aws"
+    path.mkdir()
+    script = (
+        f"'{IRSAFS}' mount '{path}' {' '.join(EXTRA_ARGS)} & daemon=$!\n"
+        f"until [ -e '{path}/config' ]; do kill -0 $daemon || exit 90; sleep 0.02; done\n"
+        f"cat '{path}/config' && touch '{path}/refresh' && cat '{path}/status' > /dev/null || exit 91\n"
+        "kill $daemon; wait $daemon || exit 92\n"
+        f"[ ! -e '{path}/config' ]\n"
+    )
+    ran = run(["unshare", "-Urm", "sh", "-c", script], env=world.env())
+    check_output(ran.err, world.secrets())
+    assert (ran.code, ran.out) == (0, GOLDEN.encode()), ran.err
+    assert mounts_at(path) == []
+
+
+def test_named_message_can_be_chosen(world):
+    """--kernel-features=-epoch forces the notification that older kernels have."""
+    mount = world.mount("--kernel-features=-epoch", "--min-refresh=0s", "--wait=60s")
+    assert mount.read() == GOLDEN
+    mount.touch()
+    assert mount.read() == GOLDEN
+    assert world.service.count == 2
