@@ -93,7 +93,7 @@ def test_endless_answer(world, fetch):
     assert (ran.code, ran.report["code"], ran.out) == (8, 802, b"")
 
 
-@pytest.mark.parametrize("value, want", [("3", 3000), ("0", None), ("99999999999", 99999999999000)])
+@pytest.mark.parametrize("value, want", [("3", 3000), ("0", 0), ("99999999999", 99999999999000)])
 @pytest.mark.parametrize("status, code", [(429, 702), (503, 701)])
 def test_retry_after_comes_through_unclamped(world, fetch, status, code, value, want):
     world.service.behave(status=status, headers=(("Retry-After", value),))
