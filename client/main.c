@@ -58,10 +58,12 @@ struct arguments {
     struct own_settings own;
     struct irsafs_option_table tables[2];
     struct irsafs_buf api_key;
+    int report_fd; /* -1: none */
 };
 
-static void print_help(const struct arguments *args)
+static int run_help(const struct arguments *args, char **words)
 {
+    (void)words;
     (void)fputs("Usage: irsafs-client [fetch] [FLAGS]   ask the mapping service, print the config\n"
                 "       irsafs-client check FILE        what would irsafs change in this config?\n"
                 "       irsafs-client version|help\n"
@@ -79,29 +81,21 @@ static void print_help(const struct arguments *args)
                 "Exit codes: 0 ok, 2 usage, 3 configuration, 4 token, 5 unreachable, 6 refused,\n"
                 "7 service error, 8 bad answer or bad file, 75 temporary local failure.\n",
                 stdout);
+    return 0;
 }
 
-static void print_version(void)
+static int run_version(const struct arguments *args, char **words)
 {
+    (void)args;
+    (void)words;
     (void)printf("%s %s\n", program, IRSAFS_VERSION);
     irsafs_http_print_versions(stdout);
     (void)printf("jansson %s\nlibjwt %s\n", jansson_version_str(), IRSAFS_JWT_VERSION);
+    return 0;
 }
 
-/* The answer goes out in one go and only when it is good; the report says what went wrong, that
- * included. */
-static int finish(struct irsafs_fetch *fetch, int report_fd)
+static void warn_of_dropped(const struct irsafs_dropped *dropped)
 {
-    if (fetch->error.code == IRSAFS_OK && fetch->text.len > 0 &&
-        !irsafs_write_all(STDOUT_FILENO, fetch->text.data, fetch->text.len)) {
-        (void)irsafs_error_set(&fetch->error, IRSAFS_E_IO, "stdout: %s", strerrordesc_np(errno));
-    }
-    if (report_fd >= 0) {
-        struct irsafs_error err = {.message = ""};
-        enum irsafs_code code = irsafs_report_write(report_fd, fetch, &err);
-        return irsafs_code_exit_status(fetch->error.code != IRSAFS_OK ? fetch->error.code : code);
-    }
-    const struct irsafs_dropped *dropped = &fetch->rewritten.dropped;
     for (size_t i = 0; i < dropped->n_items; i++) {
         const struct irsafs_dropped_item *item = &dropped->items[i];
         irsafs_log(IRSAFS_LOG_WARN, "dropped", "section=\"%s\" key=\"%s\" reason=\"%s\"",
@@ -110,58 +104,85 @@ static int finish(struct irsafs_fetch *fetch, int report_fd)
     if (dropped->total > dropped->n_items) {
         irsafs_log(IRSAFS_LOG_WARN, "dropped_more", "total=%zu", dropped->total);
     }
+}
+
+/* The answer goes out in one go and only when it is good; the report says what went wrong, that
+ * included. */
+static int finish(const struct arguments *args, struct irsafs_fetch *fetch)
+{
+    if (fetch->error.code == IRSAFS_OK && fetch->text.len > 0 &&
+        !irsafs_write_all(STDOUT_FILENO, fetch->text.data, fetch->text.len)) {
+        (void)irsafs_error_set(&fetch->error, IRSAFS_E_IO, "stdout: %s", strerrordesc_np(errno));
+    }
+    if (args->report_fd >= 0) {
+        enum irsafs_code code = irsafs_report_write(args->report_fd, fetch, NULL);
+        return irsafs_code_exit_status(fetch->error.code != IRSAFS_OK ? fetch->error.code : code);
+    }
+    warn_of_dropped(&fetch->rewritten.dropped);
     return fetch->error.code != IRSAFS_OK ? irsafs_error_report(program, &fetch->error) : 0;
 }
 
-/* The settings are wrong: said in the same way as a fetch that went wrong. */
-static int fail(const struct irsafs_error *err, int report_fd)
+/* The command is wrong: said in the same way as a fetch that went wrong. */
+static int fail(const struct arguments *args, const struct irsafs_error *err)
 {
     struct irsafs_fetch fetch;
     irsafs_fetch_init(&fetch);
     fetch.error = *err;
-    return finish(&fetch, report_fd);
+    return finish(args, &fetch);
 }
 
-static int run_fetch(const struct arguments *args, int report_fd)
+static int run_fetch(const struct arguments *args, char **words)
 {
+    (void)words;
     IRSAFS_CLEANUP(irsafs_fetch_deinit) struct irsafs_fetch fetch;
     irsafs_fetch_init(&fetch);
-    if (args->settings.insecure_skip_tls_verify && report_fd < 0) {
+    if (irsafs_client_settings_check(&args->tables[0], &fetch.error) != IRSAFS_OK) {
+        return finish(args, &fetch);
+    }
+    if (args->settings.insecure_skip_tls_verify && args->report_fd < 0) {
         irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified", "flag=insecure-skip-tls-verify");
     }
     irsafs_fetch(&args->settings, &args->api_key, &fetch);
-    return finish(&fetch, report_fd);
+    return finish(args, &fetch);
 }
 
-static int run_verb(const struct arguments *args, int n_words, char **words, int report_fd)
+static int run_check(const struct arguments *args, char **words)
 {
-    const char *verb = n_words > 0 ? words[0] : "fetch";
     struct irsafs_error err = {.message = ""};
-    if (args->own.version || (strcmp(verb, "version") == 0 && n_words == 1)) {
-        print_version();
-        return 0;
-    }
-    if (strcmp(verb, "help") == 0) {
-        print_help(args);
-        return 0;
-    }
     if (irsafs_client_settings_check(&args->tables[0], &err) != IRSAFS_OK) {
-        return fail(&err, report_fd);
+        return fail(args, &err);
     }
-    if (strcmp(verb, "fetch") == 0 && n_words <= 1) {
-        return run_fetch(args, report_fd);
+    return irsafs_check(program, words[0], args->settings.web_identity_token_file);
+}
+
+static const struct verb {
+    const char *name;
+    int n_words; /* after the verb */
+    const char *wants;
+    int (*run)(const struct arguments *args, char **words);
+} verbs[] = {
+    {"fetch", 0, "no word", run_fetch},
+    {"check", 1, "one FILE", run_check},
+    {"help", 0, "no word", run_help},
+    {"version", 0, "no word", run_version},
+};
+
+static int run_verb(const struct arguments *args, int n_words, char **words)
+{
+    const char *name = args->own.version ? "version" : n_words > 0 ? words[0] : "fetch";
+    struct irsafs_error err = {.message = ""};
+    for (size_t i = 0; i < IRSAFS_COUNT(verbs); i++) {
+        if (strcmp(name, verbs[i].name) != 0) {
+            continue;
+        }
+        if (n_words > 0 && n_words != verbs[i].n_words + 1 && !args->own.version) {
+            (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "%s wants %s", name, verbs[i].wants);
+            return fail(args, &err);
+        }
+        return verbs[i].run(args, words + 1);
     }
-    if (strcmp(verb, "check") == 0 && n_words == 2) {
-        return irsafs_check(program, words[1], args->settings.web_identity_token_file);
-    }
-    if (strcmp(verb, "check") == 0) {
-        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "check wants one FILE");
-    } else if (strcmp(verb, "fetch") == 0 || strcmp(verb, "version") == 0) {
-        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "unexpected word '%.64s'", words[1]);
-    } else {
-        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "unknown verb '%.64s'", verb);
-    }
-    return fail(&err, report_fd);
+    (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "unknown verb '%.64s'", name);
+    return fail(args, &err);
 }
 
 /* The descriptor is needed before the parse, which may already be what goes wrong. */
@@ -196,37 +217,47 @@ static void be_discreet(void)
     (void)signal(SIGXFSZ, SIG_IGN); /* the daemon limits what we may write */
 }
 
+static int run(struct arguments *args, int argc, char **argv)
+{
+    struct irsafs_error err = {.message = ""};
+    int n_words = 0;
+    bool help = false;
+    if (!irsafs_token_take_variable("DOMINO_USER_API_KEY", &args->api_key)) {
+        (void)irsafs_error_set(&err, IRSAFS_E_TOKEN_MALFORMED, "DOMINO_USER_API_KEY is too long");
+        return fail(args, &err);
+    }
+    if (irsafs_options_parse(args->tables, IRSAFS_COUNT(args->tables), argc, argv, &n_words, &help,
+                             &err) != IRSAFS_OK) {
+        return fail(args, &err);
+    }
+    if (help) {
+        return run_help(args, NULL);
+    }
+    if (args->own.report_fd >= 0 && args->report_fd < 0) {
+        (void)irsafs_error_set(&err, IRSAFS_E_BAD_FLAG_VALUE, "--report-fd: no such descriptor");
+        return fail(args, &err);
+    }
+    if (args->report_fd < 0) {
+        irsafs_log_set_level((enum irsafs_log_level)args->own.log_level);
+    }
+    return run_verb(args, n_words, argv + 1);
+}
+
 int main(int argc, char **argv)
 {
     be_discreet();
     struct arguments args = {.own = {.report_fd = -1, .log_level = IRSAFS_LOG_INFO}};
     args.tables[0] = irsafs_client_options(&args.settings);
-    args.tables[1] = (struct irsafs_option_table){
-        .title = "Program", .options = own_options, .n_options = 3, .settings = &args.own};
+    args.tables[1] = (struct irsafs_option_table){.title = "Program",
+                                                  .options = own_options,
+                                                  .n_options = IRSAFS_COUNT(own_options),
+                                                  .settings = &args.own};
     args.api_key = IRSAFS_SECRET_INIT(IRSAFS_TOKEN_MAX);
-    struct irsafs_error err = {.message = ""};
-    int n_words = 0;
-    bool help = false;
-    int report_fd = find_report_fd(argc, argv);
-    if (report_fd >= 0) {
+    args.report_fd = find_report_fd(argc, argv);
+    if (args.report_fd >= 0) {
         irsafs_log_set_level(IRSAFS_LOG_ERROR); /* the parser may want to warn */
     }
-    int status;
-    if (!irsafs_token_take_variable("DOMINO_USER_API_KEY", &args.api_key)) {
-        (void)irsafs_error_set(&err, IRSAFS_E_TOKEN_MALFORMED, "DOMINO_USER_API_KEY is too long");
-        status = fail(&err, report_fd);
-    } else if (irsafs_options_parse(args.tables, IRSAFS_COUNT(args.tables), argc, argv, &n_words,
-                                    &help, &err) != IRSAFS_OK) {
-        status = fail(&err, report_fd);
-    } else if (help) {
-        print_help(&args);
-        status = 0;
-    } else {
-        if (report_fd < 0) {
-            irsafs_log_set_level((enum irsafs_log_level)args.own.log_level);
-        }
-        status = run_verb(&args, n_words, argv + 1, report_fd);
-    }
+    int status = run(&args, argc, argv);
     irsafs_buf_deinit(&args.api_key);
     return status;
 }

@@ -190,15 +190,19 @@ static enum irsafs_code read_url_or_file(const struct irsafs_token_sources *sour
     if (file == NULL || url_deadline_ms > deadline_ms) {
         url_deadline_ms = deadline_ms;
     }
+    struct irsafs_error url_err = {.message = ""};
     token->kind = IRSAFS_TOKEN_URL;
-    enum irsafs_code code = read_url(sources, url_deadline_ms, &token->secret, ret_refused, err);
-    if (code == IRSAFS_OK || file == NULL) {
+    enum irsafs_code code =
+        read_url(sources, url_deadline_ms, &token->secret, ret_refused, &url_err);
+    if (code == IRSAFS_OK) {
         return code;
     }
+    if (file == NULL) {
+        return irsafs_error_set(err, code, "%s", url_err.message);
+    }
+    struct irsafs_error file_err = {.message = ""};
     irsafs_buf_reset(&token->secret);
     token->kind = IRSAFS_TOKEN_FILE;
-    struct irsafs_error file_err = {.message = ""};
-    struct irsafs_error url_err = *err;
     code = read_file(file, "token file", &token->secret, &file_err);
     if (code == IRSAFS_OK) {
         *ret_refused = false;

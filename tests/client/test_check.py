@@ -88,7 +88,7 @@ def test_unreadable_files(path):
     assert (ran.code, ran.out) == (3, b"") and path in ran.err
 
 
-@pytest.mark.parametrize("args", [["check"], ["check", "a", "b"], ["check", "--nonsense", "a"], ["version", "x"], ["--report-fd=9x"], ["--report-fd=2"]], ids=str)
+@pytest.mark.parametrize("args", [["check"], ["check", "a", "b"], ["check", "--nonsense", "a"], ["version", "x"], ["--report-fd=9x"], ["--report-fd=2"], ["--report-fd=77"], ["fetch", "x"], ["x"]], ids=str)
 def test_usage(args):
     ran = run_client(args, report=False)
     assert (ran.code, ran.out) == (2, b"") and "IRSAFS-E20" in ran.err
