@@ -10,7 +10,10 @@ test="$demo python3-pytest awscli openssl util-linux binutils"
 all="$test clang clang-format shellcheck"
 
 case "${1:-}" in
-build | demo | test | all) wanted=${!1} ;;
+build) wanted=$build ;;
+demo) wanted=$demo ;;
+test) wanted=$test ;;
+all) wanted=$all ;;
 *) echo "usage: $0 build|demo|test|all" >&2; exit 2 ;;
 esac
 

@@ -88,7 +88,7 @@ static void on_stop_signal(evutil_socket_t number, short what, void *user)
 
 /* ---- fetching */
 
-static void log_landing(struct daemon *d, const struct irsafs_landing *l)
+static void log_landing(struct daemon *d, const struct irsafs_landing *l, size_t bytes)
 {
     enum irsafs_code code = l->error.code;
     struct irsafs_view view = irsafs_core_view(d->core, irsafs_clock_boot_ms());
@@ -101,15 +101,16 @@ static void log_landing(struct daemon *d, const struct irsafs_landing *l)
         return;
     }
     irsafs_log(changed || view.flights == 1 ? IRSAFS_LOG_INFO : IRSAFS_LOG_DEBUG, "fetched",
-               "profiles=%u bytes=%llu took_ms=%lld generation=%llu", (unsigned)view.profiles,
-               (unsigned long long)view.bytes, (long long)view.last_flight_ms,
+               "profiles=%u bytes=%zu took_ms=%lld generation=%llu", (unsigned)view.profiles,
+               bytes, (long long)view.last_flight_ms,
                (unsigned long long)view.generation);
 }
 
 static void land(struct daemon *d, const struct irsafs_landing *landing, uint64_t number)
 {
+    size_t bytes = landing->text != NULL ? landing->text->size : 0;
     irsafs_core_landed(d->core, number, landing, irsafs_clock_boot_ms(), irsafs_clock_real());
-    log_landing(d, landing);
+    log_landing(d, landing, bytes); /* the core owns the text by now */
 }
 
 static void start_flight(struct daemon *d, uint64_t number)

@@ -280,8 +280,10 @@ serve(const struct plan *p, const sigset_t *signals, struct irsafs_error *err)
 {
     const char *client_argv[IRSAFS_GIVEN_MAX + 4] = {p->client_path, "fetch", "--report-fd=3"};
     memcpy(client_argv + 3, p->given.words, p->given.n * sizeof(p->given.words[0]));
-    uint32_t seed = 0;
-    (void)getrandom(&seed, sizeof(seed), GRND_NONBLOCK); /* jitter only: 0 will do */
+    uint32_t seed;
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed)) {
+        seed = (uint32_t)getpid(); /* early in the boot; for jitter this will do */
+    }
     struct irsafs_daemon_settings settings = {
         .mountpoint = p->mountpoint,
         .core = {.ttl_ms = p->settings.ttl_ms,

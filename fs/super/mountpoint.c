@@ -98,7 +98,9 @@ static enum life ask(const char *path)
     if (pid == 0) {
         struct statx st;
         int r = statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
-        _exit(r == 0 ? ALIVE : errno == ENOTCONN ? DEAD : SILENT);
+        /* ECONNABORTED: it died while we asked. */
+        bool dead = r != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+        _exit(r == 0 ? ALIVE : dead ? DEAD : SILENT);
     }
     IRSAFS_CLEANUP(irsafs_fd_closep) int fd = pidfd_open(pid);
     struct pollfd p = {.fd = fd, .events = POLLIN};

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what the tests need, builds, and runs every test that a change can break.
+#   sudo ./test.sh          build with gcc, style, unit, client and mount tests, release checks
+#   sudo ./test.sh --all    the same, and clang, sanitizers over the mount suite, kernel fallbacks
+#   ./test.sh --help
+# Ends with the seconds of each tier and the line "N passed, N failed". A skipped test is a failure.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+
+case "${1:-}" in
+"") all=false ;;
+--all) all=true ;;
+--help | -h) sed -n '3,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+*) echo "test.sh: unknown argument '$1': see ./test.sh --help" >&2; exit 2 ;;
+esac
+
+root=$PWD
+reports=$root/build/reports
+mkdir -p "$reports" && rm -f "$reports"/*.xml
+passed=0
+failed=0
+summary=()
+
+# tier NAME COMMAND...: runs it, counts it as one test unless it leaves JUnit reports NAME*.xml
+tier() {
+    local name=$1 begin=$SECONDS status=0 counts
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" || status=$?
+    counts=$(/usr/bin/python3 tests/lint/count.py "$status" "$reports/$name"*.xml) || counts="0 1"
+    passed=$((passed + ${counts% *}))
+    failed=$((failed + ${counts#* }))
+    summary+=("$(printf '%4d s  %-18s %s' $((SECONDS - begin)) "$name" \
+        "${counts% *} passed, ${counts#* } failed")")
+}
+
+build() { # PRESET
+    cmake --preset "$1" -DIRSAFS_WERROR=ON >"$reports/$1.configure.log" || { cat "$reports/$1.configure.log"; return 1; }
+    cmake --build --preset "$1" -- -v >"$reports/$1.build.log" 2>&1 && return 0
+    grep -E -A8 'error|warning|FAILED' "$reports/$1.build.log" | head -80
+    return 1
+}
+
+unit() { # PRESET TIER
+    ctest --preset "$1" -L unit --output-junit "$reports/$2.xml" | tail -n 4
+}
+
+pytests() { # PRESET TIER FOLDER...
+    local preset=$1 name=$2
+    shift 2
+    (cd tests && IRSAFS_BUILD=$root/build/$preset PYTHONDONTWRITEBYTECODE=1 \
+        /usr/bin/python3 -m pytest -q --junitxml="$reports/$name.xml" "$@")
+}
+
+style() {
+    git ls-files '*.[ch]' | xargs clang-format --dry-run -Werror &&
+        tests/lint/layers.py &&
+        git ls-files '*.sh' .ci/run | xargs shellcheck
+}
+
+mount_without_epoch() {
+    IRSAFS_MOUNT_ARGS=--kernel-features=-epoch pytests "$@"
+}
+
+if $all; then ./install-packages.sh all; else ./install-packages.sh test; fi || exit 1
+[ "$(id -u)" = 0 ] || echo "not root: the mount tests need root or will fail" >&2
+
+tier build build dev
+tier layers tests/lint/layers.py
+tier unit unit dev unit
+tier standin pytests dev standin standin
+tier client pytests dev client client
+tier mount pytests dev mount mount
+tier release build release
+tier hardening pytests release hardening release
+if $all; then
+    tier style style
+    tier clang build clang
+    tier clang-unit unit clang clang-unit
+    tier mount-inval mount_without_epoch dev mount-inval mount
+    tier asan build asan
+    tier asan-unit unit asan asan-unit
+    tier asan-client pytests asan asan-client client
+    tier asan-mount pytests asan asan-mount mount
+fi
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf '%4d s  total\n' "$SECONDS"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]
