@@ -27,14 +27,7 @@ void irsafs_clock_rfc3339(int64_t unix_s, char ret_text[IRSAFS_RFC3339_SIZE])
         return;
     }
     char text[80];
-    (void)snprintf(text,
-                   sizeof(text),
-                   "%04d-%02d-%02dT%02d:%02d:%02dZ",
-                   tm.tm_year + 1900,
-                   tm.tm_mon + 1,
-                   tm.tm_mday,
-                   tm.tm_hour,
-                   tm.tm_min,
-                   tm.tm_sec);
+    (void)snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900,
+                   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     memcpy(ret_text, text, IRSAFS_RFC3339_SIZE);
 }

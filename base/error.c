@@ -68,14 +68,10 @@ const char *irsafs_code_remedy(enum irsafs_code code)
 const char *irsafs_class_name(enum irsafs_class class_)
 {
     static const char *const names[] = {
-        [IRSAFS_CLASS_CONFIG] = "config",
-        [IRSAFS_CLASS_TOKEN] = "token",
-        [IRSAFS_CLASS_UNREACHABLE] = "unreachable",
-        [IRSAFS_CLASS_DENIED] = "denied",
-        [IRSAFS_CLASS_NO_RUN] = "no_run",
-        [IRSAFS_CLASS_SERVICE] = "service",
-        [IRSAFS_CLASS_BAD_ANSWER] = "bad_answer",
-        [IRSAFS_CLASS_LOCAL] = "local",
+        [IRSAFS_CLASS_CONFIG] = "config",           [IRSAFS_CLASS_TOKEN] = "token",
+        [IRSAFS_CLASS_UNREACHABLE] = "unreachable", [IRSAFS_CLASS_DENIED] = "denied",
+        [IRSAFS_CLASS_NO_RUN] = "no_run",           [IRSAFS_CLASS_SERVICE] = "service",
+        [IRSAFS_CLASS_BAD_ANSWER] = "bad_answer",   [IRSAFS_CLASS_LOCAL] = "local",
     };
     return names[class_];
 }
@@ -90,11 +86,7 @@ enum irsafs_code irsafs_code_from_number(long number)
 
 int irsafs_error_report(const char *program, const struct irsafs_error *err)
 {
-    (void)fprintf(stderr,
-                  "%s: %s (IRSAFS-E%03d)\n  -> %s\n",
-                  program,
-                  err->message,
-                  (int)err->code,
+    (void)fprintf(stderr, "%s: %s (IRSAFS-E%03d)\n  -> %s\n", program, err->message, (int)err->code,
                   irsafs_code_remedy(err->code));
     return irsafs_code_exit_status(err->code);
 }

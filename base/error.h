@@ -35,10 +35,9 @@ struct irsafs_error {
 
 /* Fills err (may be NULL) and returns code. The text is cut at the limit, and every byte that is
  * not printable ASCII becomes '?': values from outside may be put in as they are. */
-enum irsafs_code irsafs_error_set(struct irsafs_error *err,
-                                  enum irsafs_code code,
-                                  const char *fmt,
-                                  ...) IRSAFS_PRINTF(3, 4);
+enum irsafs_code
+irsafs_error_set(struct irsafs_error *err, enum irsafs_code code, const char *fmt, ...)
+    IRSAFS_PRINTF(3, 4);
 
 /* Process exit status of a code: 0, 2..9, 10 or 75 (design: exit codes are stable). */
 int irsafs_code_exit_status(enum irsafs_code code);

@@ -30,13 +30,8 @@ void irsafs_log(enum irsafs_log_level level, const char *event, const char *fmt,
     char stamp[IRSAFS_RFC3339_SIZE];
     irsafs_clock_rfc3339(now.tv_sec, stamp);
     char line[LINE_MAX_BYTES];
-    int n = snprintf(line,
-                     sizeof(line),
-                     "%.19s.%03ldZ %s %s ",
-                     stamp,
-                     now.tv_nsec / 1000000,
-                     names[level],
-                     event);
+    int n = snprintf(line, sizeof(line), "%.19s.%03ldZ %s %s ", stamp, now.tv_nsec / 1000000,
+                     names[level], event);
     size_t len = n > 0 && (size_t)n < sizeof(line) ? (size_t)n : 0;
     va_list args;
     va_start(args, fmt);
@@ -48,7 +43,8 @@ void irsafs_log(enum irsafs_log_level level, const char *event, const char *fmt,
     }
     irsafs_ascii_clean(line, len);
     line[len++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, len); /* a blocked or closed log is not our fault */
+    ssize_t written =
+        write(STDERR_FILENO, line, len); /* a blocked or closed log is not our fault */
     (void)written;
     errno = saved_errno;
 }

@@ -10,7 +10,6 @@
  *   error  a system call failed
  * Usage: consistency-readers FILE REFRESH READERS TOUCHERS TOUCH_GAP_US LOOKS SECONDS
  * Ends when LOOKS looks are done or SECONDS are over; prints one JSON object. */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
