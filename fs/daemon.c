@@ -101,9 +101,8 @@ static void log_landing(struct daemon *d, const struct irsafs_landing *l, size_t
         return;
     }
     irsafs_log(changed || view.flights == 1 ? IRSAFS_LOG_INFO : IRSAFS_LOG_DEBUG, "fetched",
-               "profiles=%u bytes=%zu took_ms=%lld generation=%llu", (unsigned)view.profiles,
-               bytes, (long long)view.last_flight_ms,
-               (unsigned long long)view.generation);
+               "profiles=%u bytes=%zu took_ms=%lld generation=%llu", (unsigned)view.profiles, bytes,
+               (long long)view.last_flight_ms, (unsigned long long)view.generation);
 }
 
 static void land(struct daemon *d, const struct irsafs_landing *landing, uint64_t number)

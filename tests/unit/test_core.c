@@ -2,7 +2,6 @@
 /* The state machine, walked through hours with a clock of its own. */
 #include "fs/core/backoff.h"
 #include "fs/core/core.h"
-
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -100,16 +99,14 @@ static struct irsafs_entry lookup(struct world *w)
     return e;
 }
 
-static enum irsafs_look look_at(struct world *w,
-                                uint64_t ino,
-                                uint64_t handle,
-                                struct irsafs_waiter **waiter)
+static enum irsafs_look
+look_at(struct world *w, uint64_t ino, uint64_t handle, struct irsafs_waiter **waiter)
 {
     struct irsafs_request request = {
         .handle = (void *)(uintptr_t)handle, .kind = IRSAFS_REQUEST_GETATTR, .ino = ino};
     struct irsafs_waiter *ignored;
-    enum irsafs_look look = irsafs_core_look(
-        w->core, &request, w->now_ms, real(w), waiter != NULL ? waiter : &ignored);
+    enum irsafs_look look =
+        irsafs_core_look(w->core, &request, w->now_ms, real(w), waiter != NULL ? waiter : &ignored);
     settle(w);
     return look;
 }
@@ -119,8 +116,7 @@ static enum irsafs_look touch(struct world *w, uint64_t handle)
     struct irsafs_request request = {.handle = (void *)(uintptr_t)handle,
                                      .kind = IRSAFS_REQUEST_SETATTR};
     struct irsafs_waiter *ignored;
-    enum irsafs_look look =
-        irsafs_core_touch(w->core, &request, w->now_ms, real(w), &ignored);
+    enum irsafs_look look = irsafs_core_touch(w->core, &request, w->now_ms, real(w), &ignored);
     settle(w);
     return look;
 }
@@ -519,7 +515,8 @@ static void test_unanswered_touch_is_said(void **arg)
     pass(w, 1);
     assert_int_equal(w->n_answered, 1);
     assert_non_null(strstr(text_of(w, e.ino), "IRSAFS-E501"));
-    assert_non_null(strstr(text_of(w, e.ino), "\nA\n")); /* within its TTL, but older than the touch */
+    assert_non_null(
+        strstr(text_of(w, e.ino), "\nA\n")); /* within its TTL, but older than the touch */
     assert_int_equal(state(w), IRSAFS_STATE_STALE);
     land(w, bad(IRSAFS_E_SERVICE));
     assert_non_null(strstr(read_now(w), "IRSAFS-E701"));
@@ -857,9 +854,8 @@ static void test_status_is_a_generation_per_look(void **arg)
         irsafs_core_publish_status(w->core, document(), w->now_ms, real(w));
         assert_true(irsafs_core_lookup_status(w->core, w->now_ms, &b));
     }
-    assert_int_equal(
-        irsafs_core_view(w->core, w->now_ms).usage.generations[IRSAFS_KIND_STATUS],
-        IRSAFS_STATUS_GENERATIONS_MAX);
+    assert_int_equal(irsafs_core_view(w->core, w->now_ms).usage.generations[IRSAFS_KIND_STATUS],
+                     IRSAFS_STATUS_GENERATIONS_MAX);
     assert_int_equal(look_at(w, a.ino, 1, NULL), IRSAFS_LOOK_GONE);
     assert_int_equal(look_at(w, b.ino, 1, NULL), IRSAFS_LOOK_READY);
     end(w);
