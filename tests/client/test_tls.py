@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 import socket
 import ssl
+import subprocess
 import threading
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from lib.program import CLIENT, run
 from lib.world import GOLDEN
 from standin.mapping import MappingService
 from standin.tls import DAY, Authority
@@ -142,3 +144,34 @@ def test_session_keys_are_not_logged(world, serve, fetch, authority):
     log = world.folder / "keys"
     fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context())}", env={"SSLKEYLOGFILE": str(log)})
     assert serve.server.count == 1 and not log.exists()
+
+
+@pytest.fixture
+def system_certs(world, authority):
+    """A folder with the CA as Debian keeps it, by hash and as a bundle; gives a fetch that sees it as
+    /etc/ssl/certs."""
+    folder = world.folder / "certs"
+    folder.mkdir()
+    (folder / "ours.pem").write_bytes(authority.bundle.read_bytes())
+    subprocess.run(["openssl", "rehash", folder], check=True, capture_output=True, timeout=20)
+
+    def fetch(*args):
+        script = f'mount --bind {folder} /etc/ssl/certs && exec "$@"'
+        return run(["unshare", "--mount", "sh", "-c", script, "sh", CLIENT, *args], world.env())
+
+    fetch.folder = folder
+    return fetch
+
+
+def test_ca_file_excludes_the_cas_of_the_system(world, serve, authority, system_certs):
+    other = Authority(world.folder, "another CA")
+    ran = system_certs(f"--ca-file={other.bundle}", f"--endpoint={serve(authority.context())}")
+    assert ran.code == 5 and "IRSAFS-E505" in ran.err and serve.server.count == 0
+
+
+def test_bundle_of_the_system_is_the_default(serve, authority, system_certs):
+    url = serve(authority.context())
+    missing = system_certs(f"--endpoint={url}")
+    assert missing.code == 5 and "no CA bundle" in missing.err
+    (system_certs.folder / "ours.pem").rename(system_certs.folder / "ca-certificates.crt")
+    assert system_certs(f"--endpoint={url}").out.decode() == GOLDEN
