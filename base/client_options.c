@@ -78,7 +78,7 @@ static const struct irsafs_option options[] = {
      .type = IRSAFS_OPT_DURATION,
      .offset = FIELD(fetch_timeout_ms),
      .min = 10,
-     .max = 3600 * 1000,
+     .max = INT64_C(3600) * 1000,
      .arg = "TIME",
      .shown_default = "60s",
      .help = "end of a whole fetch, token included"},
@@ -88,7 +88,7 @@ struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *
 {
     *settings = (struct irsafs_client_settings){
         .web_identity_token_file = IRSAFS_DEFAULT_TOKEN_PATH,
-        .fetch_timeout_ms = 60 * 1000,
+        .fetch_timeout_ms = INT64_C(60) * 1000,
     };
     return (struct irsafs_option_table){
         .title = "Fetch",

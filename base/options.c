@@ -250,7 +250,7 @@ static enum irsafs_code from_flag(struct parse *p, int argc, char **argv, int *a
                                 o->name, value, wanted_form(o),
                                 o->max > 0 ? " in the allowed range" : "");
     }
-    return note_given(p, table->given, argv + first, (size_t)(*at - first + 1));
+    return note_given(p, table->given, argv + first, (size_t)*at + 1 - (size_t)first);
 }
 
 static enum irsafs_code

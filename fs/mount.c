@@ -29,7 +29,10 @@ struct settings {
 
 #define FIELD(name) offsetof(struct settings, name)
 
-enum { SECOND = 1000, DAY = 24 * 3600 * SECOND, ID_MAX = 0x7ffffffe };
+#define SECOND INT64_C(1000) /* times are in ms */
+#define DAY    (24 * 3600 * SECOND)
+
+enum { ID_MAX = 0x7ffffffe };
 
 static const struct irsafs_option freshness_options[] = {
     {.name = "ttl",
@@ -37,7 +40,7 @@ static const struct irsafs_option freshness_options[] = {
      .type = IRSAFS_OPT_DURATION,
      .offset = FIELD(ttl_ms),
      .min = 10,
-     .max = 7 * (int64_t)DAY,
+     .max = 7 * DAY,
      .arg = "TIME",
      .shown_default = "15m",
      .help = "a text is fresh for so long (from 1m on\n+-10 %, so that pods do not ask in step)"},
@@ -46,7 +49,7 @@ static const struct irsafs_option freshness_options[] = {
      .type = IRSAFS_OPT_DURATION,
      .offset = FIELD(max_stale_ms),
      .min = 0,
-     .max = 30 * (int64_t)DAY,
+     .max = 30 * DAY,
      .arg = "TIME",
      .shown_default = "24h",
      .help = "in an outage the last good text is shown\nup to this age"},

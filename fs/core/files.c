@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/core/files.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -207,6 +208,7 @@ struct irsafs_generation *irsafs_files_generation(struct irsafs_files *files,
         evict(files, s.oldest);
         s = survey(files, kind);
     }
+    assert(s.free != NULL); /* at most one generation of a kind is current, the others can go */
     *s.free = (struct irsafs_generation){
         .number = ++files->next_number[kind],
         .head = head,

@@ -12,16 +12,16 @@
 static size_t line(char *at, const char *fmt, ...) IRSAFS_PRINTF(2, 3);
 static size_t line(char *at, const char *fmt, ...)
 {
-    char text[IRSAFS_COMMENT_LINE_MAX + 1] = "# ";
+    char text[IRSAFS_COMMENT_LINE_MAX + 1] = "# "; /* its NUL becomes the newline */
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text + 2, sizeof(text) - 2, fmt, args);
     va_end(args);
     size_t len = strlen(text);
     irsafs_ascii_clean(text, len);
+    text[len++] = '\n';
     memcpy(at, text, len);
-    at[len] = '\n';
-    return len + 1;
+    return len;
 }
 
 size_t irsafs_notice_render(const struct irsafs_notice *n, char ret_text[IRSAFS_NOTICE_MAX])
