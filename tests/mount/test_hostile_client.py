@@ -55,9 +55,8 @@ ACTS = {                               # what the client does instead -> codes t
     "exit without a word": ("exit 0", {3, 4, 801, 807}),
     "killed": ("kill -9 $$", {4}),
     "crash code": ("exit 139", {4}),
-    "no report": (f"cat <<'EOF'\n{GOLDEN}EOF", {4, 807}),
-    "report is not JSON": (f"echo nonsense > /dev/fd/$fd; cat <<'EOF'\n{GOLDEN}EOF", {4, 807}),
-    "report is huge": (f"head -c 300000 /dev/zero > /dev/fd/$fd; cat <<'EOF'\n{GOLDEN}EOF", {4, 807}),
+    "report is not JSON": (f"echo nonsense > /dev/fd/$fd; cat <<'EOF'\n{GOLDEN}EOF", {4}),
+    "report is huge": (f"head -c 300000 /dev/zero > /dev/fd/$fd; cat <<'EOF'\n{GOLDEN}EOF", {4}),
     "too much text": (f"cat \"$here/report\" > /dev/fd/$fd; echo '{SECTION}'; yes '# x' | head -c 5000000", {4, 802, 807}),
     "hangs": ("exec sleep 600", {504}),
 }
@@ -120,20 +119,35 @@ def test_client_that_misbehaves(mount, switch, name):
     cold_and_warm(mount, codes, lambda: act.write_text(script), act.unlink)
 
 
+def test_any_program_that_prints_a_canonical_text_is_a_client(mount, switch):
+    (switch / "act").write_text(f"cat <<'EOF'\n{SECTION}EOF")
+    assert mount.read() == SECTION
+    status = mount.wait_state("fresh", timeout=1)
+    assert (status["run_id"], status["token"]["source"], status["error"]) == (None, None, None)
+
+
 def test_client_that_cannot_be_started(world, switch):
     (switch / "switch.sh").chmod(0o644)
     mount = world.prepare(f"--client={switch / 'switch.sh'}")
     mount.launch()
-    assert mount.wait_exit() == 75
+    assert mount.wait_exit() == 2
     mount.process = None
-    assert "IRSAFS-E003" in mount.log() and mounts_at(mount.path) == []
+    assert "IRSAFS-E202" in mount.log() and mounts_at(mount.path) == []
 
 
-def test_client_that_disappears(mount, switch):
+@pytest.mark.parametrize("mode", [0o644, None], ids=["not executable", "gone"])
+def test_client_that_cannot_be_started_any_more(mount, switch, mode):
+    program, away = switch / "switch.sh", switch / "away"
     assert mount.read() == GOLDEN
-    (switch / "switch.sh").rename(switch / "away")
+    if mode is None:
+        program.rename(away)
+    else:
+        program.chmod(mode)
     mount.touch()
     check_refused(mount, {3}, kept=True)
-    (switch / "away").rename(switch / "switch.sh")
+    if mode is None:
+        away.rename(program)
+    else:
+        program.chmod(0o755)
     mount.touch()
     assert mount.read() == GOLDEN

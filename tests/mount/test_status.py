@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 
-from lib.program import run
+from lib.program import environment, run
 from lib.wait import wait_until
 from lib.world import GOLDEN, RUN
 
@@ -82,15 +83,17 @@ def test_fresh_text(world):
 
 
 def test_every_change_of_state_is_shown(world):
-    mount = world.mount("--ttl=2s", "--wait=300ms", "--stale-wait=100ms", "--min-refresh=0s", "--max-stale=5s")
+    mount = world.mount("--ttl=2s", "--wait=500ms", "--stale-wait=100ms", "--min-refresh=0s", "--max-stale=5s")
     look_until(mount, "empty")
     gate = world.service.hold()
-    mount.read()
-    assert look_until(mount, "pending")["fetch"]["in_flight"] is True
+    reader = subprocess.Popen(["cat", mount.config], stdout=subprocess.DEVNULL, env=environment())
+    pending = look_until(mount, "pending")
+    assert pending["fetch"]["in_flight"] is True and pending["waiters"] == 1
+    reader.wait(10)                    # the wait is over: comments only, while the flight goes on
+    assert look_until(mount, "none")["fetch"]["in_flight"] is True
     gate.release()
     first = look_until(mount, "fresh")
-    look_until_aging = mount.wait_state("aging")
-    assert look_until_aging["generation"] >= first["generation"]
+    assert mount.wait_state("aging")["generation"] >= first["generation"]
     world.service.behave(status=500)
     mount.touch()
     mount.read()
