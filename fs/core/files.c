@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/core/files.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -74,6 +73,15 @@ static void free_if_unneeded(struct irsafs_inode *inode)
     }
 }
 
+/* How much an inode is needed: those that answer ESTALE least, then the older the less. */
+static uint64_t need(const struct irsafs_inode *inode)
+{
+    if (inode->current) {
+        return UINT64_MAX;
+    }
+    return inode->state == IRSAFS_INODE_EVICTED ? 0 : inode->ino;
+}
+
 /* A free slot; when there is none, that of the oldest inode which is not current, preferring those
  * that answer ESTALE already. */
 static struct irsafs_inode *take_slot(struct irsafs_files *files)
@@ -89,19 +97,15 @@ static struct irsafs_inode *take_slot(struct irsafs_files *files)
             return &files->inodes[slot];
         }
     }
-    struct irsafs_inode *oldest = NULL;
-    for (uint32_t i = 0; i < IRSAFS_INODES_MAX; i++) {
-        struct irsafs_inode *inode = &files->inodes[i];
-        bool dead = inode->state == IRSAFS_INODE_EVICTED;
-        bool best_dead = oldest != NULL && oldest->state == IRSAFS_INODE_EVICTED;
-        if (!inode->current && (oldest == NULL || (dead && !best_dead) ||
-                                (dead == best_dead && inode->ino < oldest->ino))) {
-            oldest = inode;
+    struct irsafs_inode *victim = &files->inodes[0];
+    for (uint32_t i = 1; i < IRSAFS_INODES_MAX; i++) {
+        if (need(&files->inodes[i]) < need(victim)) {
+            victim = &files->inodes[i];
         }
     }
     files->evicted++;
-    let_go_of_generation(oldest); /* two inodes at most are current: oldest is never NULL */
-    return oldest;
+    let_go_of_generation(victim); /* not a current one: there are two of them at most */
+    return victim;
 }
 
 struct irsafs_inode *
@@ -170,30 +174,33 @@ static void evict(struct irsafs_files *files, struct irsafs_generation *g)
     free_generation(g);
 }
 
-/* Looks through the generations of a kind: a free slot, the oldest superseded one, the bytes held
- * (a body that two generations share counts twice: a bound, not an account). */
-struct survey {
-    struct irsafs_generation *free, *oldest;
-    uint64_t bytes;
-};
-
-static struct survey survey(struct irsafs_files *files, enum irsafs_kind kind)
+static bool
+is_shown(const struct irsafs_files *files, enum irsafs_kind kind, const struct irsafs_generation *g)
 {
-    struct survey s = {0};
-    const struct irsafs_inode *current = files->current[kind];
+    return files->current[kind] != NULL && files->current[kind]->generation == g;
+}
+
+/* The generation of a kind that is needed least: a free slot (number 0), else the oldest one that is
+ * not current. free_slots: look at free slots too. Adds up the bytes held (a body that two generations
+ * share counts twice: a bound, not an account). */
+static struct irsafs_generation *least_needed(struct irsafs_files *files,
+                                              enum irsafs_kind kind,
+                                              bool free_slots,
+                                              uint64_t *ret_bytes)
+{
+    struct irsafs_generation *least = &files->generations[ranges[kind].first];
+    uint64_t least_rank = UINT64_MAX;
+    *ret_bytes = 0;
     for (uint32_t i = ranges[kind].first; i < ranges[kind].end; i++) {
         struct irsafs_generation *g = &files->generations[i];
-        if (g->number == 0) {
-            s.free = s.free != NULL ? s.free : g;
-            continue;
-        }
-        s.bytes += irsafs_generation_size(g);
-        bool in_use = current != NULL && current->generation == g;
-        if (!in_use && (s.oldest == NULL || g->number < s.oldest->number)) {
-            s.oldest = g;
+        bool excluded = is_shown(files, kind, g) || (g->number == 0 && !free_slots);
+        *ret_bytes += irsafs_generation_size(g);
+        if (!excluded && g->number < least_rank) {
+            least = g;
+            least_rank = g->number;
         }
     }
-    return s;
+    return least;
 }
 
 struct irsafs_generation *irsafs_files_generation(struct irsafs_files *files,
@@ -203,20 +210,24 @@ struct irsafs_generation *irsafs_files_generation(struct irsafs_files *files,
                                                   struct timespec mtime,
                                                   int64_t ready_ms)
 {
-    struct survey s = survey(files, kind);
-    while (s.oldest != NULL && (s.free == NULL || s.bytes > IRSAFS_CONFIG_BYTES_MAX)) {
-        evict(files, s.oldest);
-        s = survey(files, kind);
+    uint64_t bytes;
+    struct irsafs_generation *g = least_needed(files, kind, false, &bytes);
+    while (bytes > IRSAFS_CONFIG_BYTES_MAX && g->number != 0 && !is_shown(files, kind, g)) {
+        evict(files, g);
+        g = least_needed(files, kind, false, &bytes);
     }
-    assert(s.free != NULL); /* at most one generation of a kind is current, the others can go */
-    *s.free = (struct irsafs_generation){
+    g = least_needed(files, kind, true, &bytes);
+    if (g->number != 0) {
+        evict(files, g);
+    }
+    *g = (struct irsafs_generation){
         .number = ++files->next_number[kind],
         .head = head,
         .body = body,
         .mtime = mtime,
         .ready_ms = ready_ms,
     };
-    return s.free;
+    return g;
 }
 
 void irsafs_files_ready(struct irsafs_inode *inode, struct irsafs_generation *generation)

@@ -769,6 +769,31 @@ static void test_generations_are_bounded(void **arg)
     end(w);
 }
 
+static void test_bytes_of_generations_are_bounded(void **arg)
+{
+    (void)arg;
+    struct world *w = world_with(false, 0);
+    char *text = malloc(1 << 20);
+    assert_non_null(text);
+    for (int i = 0; i < 40; i++) {
+        memset(text, 'a' + i % 26, (1 << 20) - 2);
+        text[(1 << 20) - 2] = (char)('0' + i % 10);
+        text[(1 << 20) - 1] = '\0';
+        struct irsafs_entry e = lookup(w); /* held open for ever */
+        assert_int_equal(look_at(w, e.ino, 1, NULL), IRSAFS_LOOK_PARKED);
+        land(w, good(text));
+        assert_int_equal(look_at(w, e.ino, 1, NULL), IRSAFS_LOOK_READY);
+        pass(w, 10);
+        (void)touch(w, 2);
+        told(w);
+    }
+    struct irsafs_view v = irsafs_core_view(w->core, w->now_ms);
+    assert_in_range(v.usage.bytes, 30 << 20, (32 << 20) + (1 << 20));
+    assert_true(v.usage.evicted > 0);
+    free(text);
+    end(w);
+}
+
 static void test_forgotten_inodes_are_freed(void **arg)
 {
     (void)arg;
@@ -940,6 +965,7 @@ int main(void)
         cmocka_unit_test(test_refused_wait_is_bounded_and_paid_once),
         cmocka_unit_test(test_wait_is_paid_once_in_an_outage),
         cmocka_unit_test(test_generations_are_bounded),
+        cmocka_unit_test(test_bytes_of_generations_are_bounded),
         cmocka_unit_test(test_forgotten_inodes_are_freed),
         cmocka_unit_test(test_inode_table_never_refuses),
         cmocka_unit_test(test_stop_answers_everybody),
