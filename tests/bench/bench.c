@@ -332,6 +332,9 @@ static pid_t start_program(char **argv)
 {
     posix_spawn_file_actions_t actions;
     pid_t pid = -1;
+    if (argv[0] == NULL) {
+        die("no program after --");
+    }
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     (void)posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -361,8 +364,8 @@ static size_t split(int argc, char **argv, char **ret_programs[TARGETS_MAX])
         if (strcmp(argv[i], "--") != 0) {
             continue;
         }
-        if (n == TARGETS_MAX || i + 1 == argc) {
-            die("1 to %d programs, each after --", TARGETS_MAX);
+        if (n == TARGETS_MAX) {
+            die("more than %d programs", TARGETS_MAX);
         }
         argv[i] = NULL;
         ret_programs[n++] = argv + i + 1;

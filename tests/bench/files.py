@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cached operations on one file: the mount against tmpfs, in one process, no request on the way."""
+from __future__ import annotations
+
+import os
+import statistics
+from collections import defaultdict
+
+from .plan import Plan
+from .stage import LABELS, Stage
+from .stats import Spread
+from .timed import timed
+
+REFERENCE = LABELS[0]
+SPARSE_PAUSE_US = 2000
+CLOCK_ROUNDS, CLOCK_OPS = 20, 1000
+
+
+def last_cpu() -> int:
+    """The CPU to be pinned to: the first one is where interrupts go."""
+    return max(os.sched_getaffinity(0))
+
+
+def clock_cost(stage: Stage) -> float:
+    """What an operation that does nothing seems to take."""
+    lines = timed("files", "clock", CLOCK_ROUNDS, CLOCK_OPS, 0, last_cpu(), *stage.targets())
+    return statistics.median(int(line[4]) for line in lines)
+
+
+def compare(operation: str, stage: Stage, rounds: int, ops: int, pause_us: int, cost: float) -> dict:
+    """Nanoseconds per label, and ratios to the first tmpfs file within the same round."""
+    median, p99 = defaultdict(list), defaultdict(list)
+    for _, label, _, _, mid, high in timed(
+        "files", operation, rounds, ops, pause_us, last_cpu(), *stage.targets()
+    ):
+        median[label].append(max(int(mid) - cost, 1.0))
+        p99[label].append(max(int(high) - cost, 1.0))
+    stage.check()
+    return {
+        label: {
+            "ns": Spread.of(median[label]).plain(),
+            "p99_ns": statistics.median(p99[label]),
+            "ratio": Spread.of([a / b for a, b in zip(median[label], median[REFERENCE])]).plain(),
+            "p99_ratio": statistics.median(a / b for a, b in zip(p99[label], p99[REFERENCE])),
+            "raw_ns": median[label],
+        }
+        for label in LABELS
+    }
+
+
+def measure(small: Stage, large: Stage, plan: Plan) -> dict:
+    """Keys: operation and size; `sparse` is one operation every 2 ms, with cold CPU caches."""
+    cost = clock_cost(small)
+    hot = [
+        ("open, read, close, 2 KiB", "read", small), ("open, read, close, 64 KiB", "read", large),
+        ("stat", "stat", small), ("opendir, getdents, close", "list", small),
+        ("pread, open file, 2 KiB", "held", small), ("pread, open file, 64 KiB", "held", large),
+    ]
+    return {
+        "cpu": last_cpu(),
+        "clock_ns": cost,
+        "hot": {
+            name: compare(op, stage, plan.file_rounds, plan.file_ops, 0, cost) for name, op, stage in hot
+        },
+        "sparse": {
+            name: compare(op, stage, max(plan.sparse_ops // 20, 1), 20, SPARSE_PAUSE_US, cost)
+            for name, op, stage in hot[:4]
+        },
+    }
