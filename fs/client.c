@@ -59,7 +59,7 @@ irsafs_client_find(const char *given, char ret_path[PATH_MAX], struct irsafs_err
     if (given != NULL) {
         return is_executable(given, ret_path)
                    ? IRSAFS_OK
-                   : irsafs_error_set(err, IRSAFS_E_CLIENT_START,
+                   : irsafs_error_set(err, IRSAFS_E_BAD_FLAG_VALUE,
                                       "--client %s cannot be executed: %s", given,
                                       strerrordesc_np(errno));
     }
