@@ -79,7 +79,6 @@ static enum irsafs_code post(struct job *job, struct irsafs_buf *body)
         if (code == IRSAFS_OK || !f->hints.again || attempt > 0) {
             return code;
         }
-        f->hints.again = false;
     }
 }
 

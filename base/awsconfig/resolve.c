@@ -73,7 +73,8 @@ static void drop(struct resolver *r, struct irsafs_section *s, const char *reaso
     irsafs_config_drop(s, r->dropped, no_key, reason);
 }
 
-/* Which of two sections an asset means: the nearer one, the lower one when both are as near. */
+/* Which of two sections an asset means: the nearer one, the lower one when both are as near. So the
+ * one right below goes before all others. */
 static uint32_t nearer(uint32_t asset, uint32_t above, uint32_t below)
 {
     if (above == NONE || below == NONE) {
@@ -108,12 +109,12 @@ static bool choose_sources(struct resolver *r)
             }
             continue;
         }
-        uint32_t next = *at(&below, s->source);
-        s->source_index = next == i + 1 ? next : nearer(i, s->source_index, next);
+        s->source_index = nearer(i, s->source_index, *at(&below, s->source));
     }
     return true;
 }
 
+/* Before names are given: what goes now must not keep a name from others. */
 static void drop_dangling(struct resolver *r)
 {
     for (uint32_t i = 1; i <= r->config->n_sections; i++) {

@@ -63,6 +63,7 @@ static void test_bad(void **state)
         "http://h:8a/",
         "http://h:-1/",
         "http://[::1",
+        "http://[::1x/",
         "http://::1/",
         "http://[h]/",
         "http://[]/",
