@@ -39,6 +39,7 @@ enum irsafs_code irsafs_session_new(const struct irsafs_session_settings *settin
     s->started = irsafs_clock_real();
     s->refreshed = s->started;
     s->fuse = fuse_session_new(&args, irsafs_fuse_ops(), sizeof(struct fuse_lowlevel_ops), s);
+    fuse_opt_free_args(&args); /* libfuse made a copy of them in there */
     if (s->fuse == NULL || fuse_session_custom_io(s->fuse, &io, fuse_fd) != 0) {
         (void)irsafs_session_free(s);
         return irsafs_error_set(err, IRSAFS_E_MEMORY, "the FUSE session could not be made");
