@@ -2,9 +2,13 @@
 """Programs of every kind, as the first reader of a cold, touched or expired file, get its true bytes."""
 from __future__ import annotations
 
+import subprocess
+import time
+from pathlib import Path
+
 import pytest
 
-from lib.program import run_as_user
+from lib.program import environment, run_as_user
 from lib.text import profiles
 from standin.mapping import GOLDEN_ROLES, render, role
 
@@ -24,6 +28,7 @@ READ_NONBLOCKING = """
 fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 poller = select.epoll()
 poller.register(fd, select.EPOLLIN | select.EPOLLET | select.EPOLLRDHUP)
+assert poller.poll(10) == [(fd, select.EPOLLIN)]
 while part := os.read(fd, 512):
     sys.stdout.write(part.decode())
 """
@@ -104,6 +109,25 @@ def test_first_reader(world, tool, state):
     world.service.roles = NEW_ROLES
     world.service.behave(delay=0.1)    # the file stays pending while the tool looks at it
     mount = state(world)
-    ran = run_as_user([*argv, mount.config, scratch / "copy"] if tool != "cat" else [*argv, mount.config])
+    paths = [mount.config] if tool == "cat" else [mount.config, scratch / "copy"]
+    ran = run_as_user([*argv, *paths])
     assert (ran.code, ran.err) == (0, "")
     assert ran.out == expected
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["timeouts", "dropped dentries"])
+def test_later_looks_do_not_empty_the_file_of_earlier_ones(world, drop):
+    """The kernel asks for the name of a pending file again: those who wait already lose nothing."""
+    gate = world.service.hold()
+    mount = world.mount("--wait=60s")
+    readers = []
+    for number in range(1, 13):
+        readers.append(subprocess.Popen(["cat", mount.config], stdout=subprocess.PIPE, env=environment()))
+        mount.wait_waiters(number)
+        mount.wait_status(lambda s, due=time.monotonic() + 0.15: time.monotonic() > due, "the pause between readers")
+        if drop:
+            Path("/proc/sys/vm/drop_caches").write_text("2")
+    gate.release()
+    expected = render(GOLDEN_ROLES).encode()
+    assert [reader.communicate(timeout=20)[0] == expected for reader in readers] == [True] * 12
+    assert world.service.count == 1

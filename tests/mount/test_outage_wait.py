@@ -6,6 +6,8 @@ import json
 import subprocess
 import time
 
+import pytest
+
 from lib.program import environment, run
 from lib.text import body, code, profiles
 from lib.wait import wait_until
@@ -66,17 +68,27 @@ def test_expired_file(world):
     gate.release()
 
 
-def test_a_late_reader_waits_for_the_rest_only(world):
+def start_by_reader(world) -> tuple:
     mount = world.mount("--wait=3s")
+    return mount, subprocess.Popen(["cat", mount.config], stdout=subprocess.PIPE, env=environment())
+
+
+def start_by_prefetch(world) -> tuple:
+    return world.mount("--wait=3s", "--prefetch"), None
+
+
+@pytest.mark.parametrize("start", [start_by_reader, start_by_prefetch], ids=lambda start: start.__name__)
+def test_a_late_reader_waits_for_the_rest_only(world, start):
     gate = world.service.hold()
     began = time.monotonic()
-    first = subprocess.Popen(["cat", mount.config], stdout=subprocess.PIPE, env=environment())
+    mount, first = start(world)
     gate.wait_arrived()
     wait_until(lambda: time.monotonic() - began > 2, "two of the three seconds")
     second = run(["cat", mount.config])
     assert time.monotonic() - began < 4.7   # 5 s and more if each reader had its own wait
     assert code(second.out.decode()) == 501
-    assert first.communicate(timeout=10)[0] == second.out
+    if first:
+        assert first.communicate(timeout=10)[0] == second.out
     gate.release()
 
 

@@ -108,7 +108,7 @@ def test_touch_succeeds_while_the_service_is_down(world):
 
 
 def test_touch_overrides_the_back_off(world):
-    mount = world.mount("--min-refresh=0s", "--wait=60s")
+    mount = world.mount("--min-refresh=0s", "--wait=2s")
     world.service.behave(status=500)
     for _ in range(6):                 # the back-off doubles each time
         mount.touch()
