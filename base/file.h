@@ -14,6 +14,10 @@ void irsafs_fd_closep(int *fd);
 /* Closes when >= 0, keeps errno, returns -1. */
 int irsafs_fd_close(int fd);
 
+/* Opens /dev/null on every standard descriptor that is closed, so that nothing else gets its number
+ * (a log line must not end up in /dev/fuse). For the begin of main. */
+void irsafs_fd_fill_standard(void);
+
 /* Appends a whole regular file to buf. Opens with O_NONBLOCK and O_NOCTTY, so a FIFO or a device
  * cannot hold us up; anything but a regular file is refused. Never blocks on anything but the file
  * system itself. Returns 0 or an errno value: EFBIG when the file is larger than the ceiling of

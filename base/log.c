@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,27 @@ static enum irsafs_log_level threshold = IRSAFS_LOG_INFO;
 void irsafs_log_set_level(enum irsafs_log_level level)
 {
     threshold = level;
+}
+
+/* Nobody may hold us up by not reading our log: a line that does not fit now is dropped and counted.
+ * poll(2) calls a pipe writable when PIPE_BUF bytes fit, which is more than a line has. */
+static void write_line(const char *line, size_t len)
+{
+    static unsigned long n_dropped;
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) {
+        n_dropped++;
+        return;
+    }
+    ssize_t written = write(STDERR_FILENO, line, len);
+    if (written > 0 && n_dropped > 0) {
+        char note[64];
+        int n =
+            snprintf(note, sizeof(note), "(%lu lines were dropped before this one)\n", n_dropped);
+        n_dropped = 0;
+        written = write(STDERR_FILENO, note, (size_t)n);
+    }
+    (void)written;
 }
 
 void irsafs_log(enum irsafs_log_level level, const char *event, const char *fmt, ...)
@@ -43,8 +65,6 @@ void irsafs_log(enum irsafs_log_level level, const char *event, const char *fmt,
     }
     irsafs_ascii_clean(line, len);
     line[len++] = '\n';
-    ssize_t written =
-        write(STDERR_FILENO, line, len); /* a blocked or closed log is not our fault */
-    (void)written;
+    write_line(line, len);
     errno = saved_errno;
 }

@@ -7,7 +7,8 @@
 /* One event per line on stderr, in one write(2):
  *   2026-01-01T00:00:00.123Z WARN fetch_failed code=IRSAFS-E503 next_try_ms=1000
  * Only the outermost layers log. A line never holds a token or a foreign body; bytes that are not
- * printable ASCII become '?'. Lines are cut at 1 KiB. */
+ * printable ASCII become '?'. Lines are cut at 1 KiB. Never blocks: lines that a full pipe cannot take
+ * are dropped, and counted in the next one that it takes. */
 
 enum irsafs_log_level {
     IRSAFS_LOG_DEBUG,

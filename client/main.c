@@ -245,6 +245,7 @@ static int run(struct arguments *args, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    irsafs_fd_fill_standard();
     be_discreet();
     struct arguments args = {.own = {.report_fd = -1, .log_level = IRSAFS_LOG_INFO}};
     args.tables[0] = irsafs_client_options(&args.settings);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
+#include "base/file.h"
 #include "base/options.h"
 #include "fs/client.h"
 #include "fs/fuse/version.h"
@@ -90,6 +91,7 @@ static const struct {
 int main(int argc, char **argv)
 {
     struct irsafs_error err;
+    irsafs_fd_fill_standard();
     for (size_t i = 0; argc > 1 && i < IRSAFS_COUNT(verbs); i++) {
         if (strcmp(argv[1], verbs[i].name) == 0) {
             return verbs[i].run(argc - 1, argv + 1);
