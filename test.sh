@@ -59,6 +59,26 @@ style() {
         git ls-files '*.sh' .ci/run | xargs shellcheck
 }
 
+tidy() {
+    git ls-files 'base/*.c' 'fs/*.c' 'client/*.c' |
+        xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p build/clang 2>"$reports/tidy.log"
+}
+
+cppcheck_all() {
+    cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --std=c11 \
+        --inline-suppr -I . -I build/dev/generated base fs client
+}
+
+valgrind_unit() { # every unit test, leaks and errors are failures
+    local test bad=0
+    for test in build/dev/tests/test_*; do
+        [ -x "$test" ] || continue
+        valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+            "$test" >"$reports/valgrind.log" 2>&1 || { cat "$reports/valgrind.log"; bad=1; }
+    done
+    return $bad
+}
+
 mount_without_epoch() {
     IRSAFS_MOUNT_ARGS=--kernel-features=-epoch pytests "$@"
 }
@@ -78,11 +98,19 @@ if $all; then
     tier style style
     tier clang build clang
     tier clang-unit unit clang clang-unit
+    tier tidy tidy
+    tier analyzer build analyzer
+    tier cppcheck cppcheck_all
+    tier valgrind valgrind_unit
     tier mount-inval mount_without_epoch dev mount-inval mount
     tier asan build asan
     tier asan-unit unit asan asan-unit
     tier asan-client pytests asan asan-client client
     tier asan-mount pytests asan asan-mount mount
+    tier tsan build tsan
+    tier tsan-unit unit tsan tsan-unit
+    tier tsan-mount pytests tsan tsan-mount mount/test_single_flight.py mount/test_touch.py \
+        mount/test_shutdown.py client/test_fetch.py
 fi
 
 printf '\n'

@@ -30,7 +30,7 @@ struct settings {
 #define FIELD(name) offsetof(struct settings, name)
 
 #define SECOND INT64_C(1000) /* times are in ms */
-#define DAY    (24 * 3600 * SECOND)
+#define DAY    (SECOND * 3600 * 24)
 
 enum { ID_MAX = 0x7ffffffe };
 
@@ -40,7 +40,7 @@ static const struct irsafs_option freshness_options[] = {
      .type = IRSAFS_OPT_DURATION,
      .offset = FIELD(ttl_ms),
      .min = 10,
-     .max = 7 * DAY,
+     .max = DAY * 7,
      .arg = "TIME",
      .shown_default = "15m",
      .help = "a text is fresh for so long (from 1m on\n+-10 %, so that pods do not ask in step)"},
@@ -49,7 +49,7 @@ static const struct irsafs_option freshness_options[] = {
      .type = IRSAFS_OPT_DURATION,
      .offset = FIELD(max_stale_ms),
      .min = 0,
-     .max = 30 * DAY,
+     .max = DAY * 30,
      .arg = "TIME",
      .shown_default = "24h",
      .help = "in an outage the last good text is shown\nup to this age"},
@@ -58,7 +58,7 @@ static const struct irsafs_option freshness_options[] = {
      .type = IRSAFS_OPT_DURATION,
      .offset = FIELD(wait_ms),
      .min = 0,
-     .max = 3600 * SECOND,
+     .max = SECOND * 3600,
      .arg = "TIME",
      .shown_default = "5s",
      .help = "a reader waits so long when there is nothing\nto show, or after a touch"},
@@ -67,7 +67,7 @@ static const struct irsafs_option freshness_options[] = {
      .type = IRSAFS_OPT_DURATION,
      .offset = FIELD(stale_wait_ms),
      .min = 0,
-     .max = 3600 * SECOND,
+     .max = SECOND * 3600,
      .arg = "TIME",
      .shown_default = "1s",
      .help = "a reader waits so long when the TTL is over"},
@@ -206,11 +206,11 @@ struct plan {
 static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsafs_error *err)
 {
     p->settings = (struct settings){
-        .ttl_ms = 15 * 60 * SECOND,
+        .ttl_ms = SECOND * 60 * 15,
         .max_stale_ms = DAY,
-        .wait_ms = 5 * SECOND,
+        .wait_ms = SECOND * 5,
         .stale_wait_ms = SECOND,
-        .min_refresh_ms = 2 * SECOND,
+        .min_refresh_ms = SECOND * 2,
         .uid = (int64_t)getuid(),
         .gid = (int64_t)getgid(),
         .config_mode = 0444,

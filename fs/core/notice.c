@@ -8,20 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One "# ..." line, cut at the limit. */
+/* Writes one "# ..." line, cut at the limit, and returns its length. */
 static size_t line(char *at, const char *fmt, ...) IRSAFS_PRINTF(2, 3);
 static size_t line(char *at, const char *fmt, ...)
 {
-    char text[IRSAFS_COMMENT_LINE_MAX + 1] = "# "; /* its NUL becomes the newline */
+    at[0] = '#';
+    at[1] = ' ';
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text + 2, sizeof(text) - 2, fmt, args);
+    (void)vsnprintf(at + 2, IRSAFS_COMMENT_LINE_MAX - 1, fmt, args);
     va_end(args);
-    size_t len = strlen(text);
-    irsafs_ascii_clean(text, len);
-    text[len++] = '\n';
-    memcpy(at, text, len);
-    return len;
+    size_t len = strlen(at);
+    irsafs_ascii_clean(at, len);
+    at[len] = '\n';
+    return len + 1;
 }
 
 size_t irsafs_notice_render(const struct irsafs_notice *n, char ret_text[IRSAFS_NOTICE_MAX])
