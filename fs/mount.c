@@ -309,11 +309,12 @@ serve(const struct plan *p, const sigset_t *signals, struct irsafs_error *err)
         .signals = signals,
     };
     int fuse_fd = -1;
-    enum irsafs_code code = irsafs_mountpoint_mount(p->mountpoint, &fuse_fd, err);
+    int mount_id = -1;
+    enum irsafs_code code = irsafs_mountpoint_mount(p->mountpoint, &fuse_fd, &mount_id, err);
     if (code == IRSAFS_OK) {
         irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", p->mountpoint);
         code = irsafs_daemon_run(&settings, fuse_fd, err);
-        irsafs_mountpoint_unmount(p->mountpoint);
+        irsafs_mountpoint_unmount(p->mountpoint, mount_id);
         irsafs_log(IRSAFS_LOG_INFO, "unmounted", "mountpoint=%s", p->mountpoint);
     }
     return code;

@@ -42,42 +42,63 @@ static void unescape(char *text)
     *to = '\0';
 }
 
-/* The mount point of a mountinfo line, "36 35 98:0 /root MOUNTPOINT options [tags] - TYPE source
- * options", and in *ret_ours whether TYPE is ours. NULL for another form. Takes the line apart. */
-static const char *mount_of(char *line, bool *ret_ours)
+struct layer {
+    int id, parent;
+    bool ours;
+};
+
+/* Reads a line of mountinfo, "36 35 98:0 /root MOUNTPOINT options [tags] - TYPE source options", and
+ * says whether it is a mount on path. Takes the line apart. */
+static bool read_layer(char *line, const char *path, struct layer *ret_layer)
 {
     const char *type = strstr(line, " - ");
-    *ret_ours = type != NULL && strncmp(type + 3, FSTYPE " ", sizeof(FSTYPE)) == 0;
-    char *field = NULL;
-    for (int i = 0; i < 5; i++) {
-        field = strsep(&line, " ");
+    bool ours = type != NULL && strncmp(type + 3, FSTYPE " ", sizeof(FSTYPE)) == 0;
+    char *fields[5] = {0};
+    for (size_t i = 0; i < IRSAFS_COUNT(fields); i++) {
+        fields[i] = strsep(&line, " ");
     }
-    if (field != NULL) {
-        unescape(field);
+    if (fields[4] == NULL) {
+        return false;
     }
-    return field;
+    unescape(fields[4]);
+    *ret_layer =
+        (struct layer){(int)strtol(fields[0], NULL, 10), (int)strtol(fields[1], NULL, 10), ours};
+    return strcmp(fields[4], path) == 0;
 }
 
-/* Is the topmost mount on path an irsafs? Later lines are mounted over earlier ones. */
-static bool ours_on_top(const char *path)
+/* The topmost mount on path, which is the one that is no other one's parent; false: there is none. */
+static bool top_layer(const char *path, struct layer *ret_top)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
     if (file == NULL) {
         return false;
     }
+    struct layer layers[LAYERS_MAX];
+    size_t n = 0;
     char *line = NULL;
     size_t size = 0;
-    bool on_top = false;
-    while (getline(&line, &size, file) > 0) {
-        bool ours;
-        const char *mountpoint = mount_of(line, &ours);
-        if (mountpoint != NULL && strcmp(mountpoint, path) == 0) {
-            on_top = ours;
-        }
+    while (n < LAYERS_MAX && getline(&line, &size, file) > 0) {
+        n += read_layer(line, path, &layers[n]) ? 1 : 0;
     }
     free(line);
     (void)fclose(file);
-    return on_top;
+    for (size_t i = 0; i < n; i++) {
+        bool covered = false;
+        for (size_t k = 0; k < n; k++) {
+            covered = covered || layers[k].parent == layers[i].id;
+        }
+        if (!covered) {
+            *ret_top = layers[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool ours_on_top(const char *path)
+{
+    struct layer top;
+    return top_layer(path, &top) && top.ours;
 }
 
 enum life { ALIVE, DEAD, SILENT };
@@ -210,7 +231,8 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 
 /* ---- mounting */
 
-enum irsafs_code irsafs_mountpoint_mount(const char *path, int *ret_fd, struct irsafs_error *err)
+enum irsafs_code
+irsafs_mountpoint_mount(const char *path, int *ret_fd, int *ret_mount_id, struct irsafs_error *err)
 {
     int fd = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
@@ -227,13 +249,20 @@ enum irsafs_code irsafs_mountpoint_mount(const char *path, int *ret_fd, struct i
         return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "mount on %s: %s", path,
                                 strerrordesc_np(saved_errno));
     }
+    struct layer top = {.id = -1};
+    (void)top_layer(path, &top); /* without /proc it is found neither now nor at the end */
     *ret_fd = fd;
+    *ret_mount_id = top.id;
     return IRSAFS_OK;
 }
 
-void irsafs_mountpoint_unmount(const char *path)
+void irsafs_mountpoint_unmount(const char *path, int mount_id)
 {
-    if (umount2(path, MNT_DETACH) != 0 && errno != EINVAL) {
+    struct layer top;
+    if (!top_layer(path, &top) || top.id != mount_id) {
+        return; /* somebody has unmounted it, or mounted over it: what is there now is not ours */
+    }
+    if (umount2(path, MNT_DETACH) != 0) {
         irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", "mountpoint=%s error=\"%s\"", path,
                    strerrordesc_np(errno));
     }

@@ -21,10 +21,13 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 
 /* Opens /dev/fuse and mounts it with mount(2), type fuse.irsafs, source irsafs. *ret_fd is
  * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED. */
-enum irsafs_code
-irsafs_mountpoint_mount(const char *path, int *ret_fd, struct irsafs_error *err) IRSAFS_MUST_CHECK;
+enum irsafs_code irsafs_mountpoint_mount(const char *path,
+                                         int *ret_fd,
+                                         int *ret_mount_id,
+                                         struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
-/* Detaches the mount: names vanish at once, open files stay until they are closed. */
-void irsafs_mountpoint_unmount(const char *path);
+/* Detaches that mount, if it is still the one on top: names vanish at once, open files stay until they
+ * are closed. What somebody else has mounted there is left alone: it may be the volume below us. */
+void irsafs_mountpoint_unmount(const char *path, int mount_id);
 
 #endif

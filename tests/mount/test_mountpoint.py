@@ -128,3 +128,31 @@ def test_somebody_else_unmounts(world):
     mount.process = None
     assert "IRSAFS-E907" in mount.log()
     check_output(mount.log(), world.secrets())
+
+
+def test_the_volume_below_stays_when_somebody_else_unmounts(world):
+    """In a pod the mount point is the root of a volume: it must not be taken away with our mount."""
+    path = world.folder / "volume"
+    path.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "volume", path], check=True)
+    try:
+        mount = world.mount(path=path)
+        assert mounts_at(path) == ["tmpfs", "fuse.irsafs"]
+        assert run(["umount", path]).code == 0
+        assert mount.wait_exit() == 9
+        mount.process = None
+        assert mounts_at(path) == ["tmpfs"]
+    finally:
+        subprocess.run(["umount", "-R", path], check=True)
+
+
+def test_a_mount_over_ours_stays(world):
+    mount = world.mount()
+    subprocess.run(["mount", "-t", "tmpfs", "over", mount.path], check=True)
+    try:
+        mount.process.send_signal(signal.SIGTERM)
+        assert mount.wait_exit() == 0
+        mount.process = None
+        assert mounts_at(mount.path) == ["fuse.irsafs", "tmpfs"]
+    finally:
+        subprocess.run(["umount", mount.path], check=True)
