@@ -194,6 +194,24 @@ static enum irsafs_code check_empty(const char *path, struct irsafs_error *err)
     return code;
 }
 
+/* The absolute path without symlinks. Unlike realpath(3), which asks for attributes, this does not hang
+ * where a daemon that is stopped serves the directory. False with errno set. */
+static bool find_path(const char *path, char ret_real[PATH_MAX])
+{
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    char link[32];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, ret_real, PATH_MAX - 1);
+    if (n < 0) {
+        return false;
+    }
+    ret_real[n] = '\0';
+    return true;
+}
+
 enum irsafs_code irsafs_mountpoint_prepare(const char *path,
                                            bool allow_nonempty,
                                            char ret_path[PATH_MAX],
@@ -201,14 +219,9 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 {
     char real[PATH_MAX];
     struct stat st;
-    /* A dead irsafs there may answer ENOTCONN, and realpath with it; it is found by its name. */
-    if (realpath(path, real) == NULL) {
-        bool dead = errno == ENOTCONN && path[0] == '/' && strlen(path) < sizeof(real);
-        if (!dead) {
-            return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "mount point %s: %s", path,
-                                    strerrordesc_np(errno));
-        }
-        (void)snprintf(real, sizeof(real), "%s", path);
+    if (!find_path(path, real)) {
+        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "mount point %s: %s", path,
+                                strerrordesc_np(errno));
     }
     enum irsafs_code code = clear_layers(real, err);
     if (code != IRSAFS_OK) {
