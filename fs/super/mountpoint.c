@@ -194,8 +194,8 @@ static enum irsafs_code check_empty(const char *path, struct irsafs_error *err)
     return code;
 }
 
-/* The absolute path without symlinks. Unlike realpath(3), which asks for attributes, this does not hang
- * where a daemon that is stopped serves the directory. False with errno set. */
+/* The absolute path without symlinks, by opening the place only as a name (O_PATH): that asks nothing of
+ * whoever serves it, dead or stopped. False with errno set. */
 static bool find_path(const char *path, char ret_real[PATH_MAX])
 {
     IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open(path, O_PATH | O_CLOEXEC);
