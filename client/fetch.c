@@ -32,12 +32,13 @@ static void job_deinit(struct job *job)
     irsafs_buf_deinit(&job->token.secret);
 }
 
-/* Whose token this is: the subject; the token itself where that cannot be read. */
+/* Whose token this is: the subject of a JWT, or the API key. An opaque token changes with every
+ * rotation and so says nothing about the user: then the run alone counts. */
 static enum irsafs_code note_token(struct job *job, const struct irsafs_jwt_hint *hint)
 {
     struct irsafs_fetch *f = job->fetch;
     struct irsafs_str user = {hint->sub, strlen(hint->sub)};
-    if (user.len == 0) {
+    if (job->token.kind == IRSAFS_TOKEN_API_KEY) {
         user = (struct irsafs_str){job->token.secret.data, job->token.secret.len};
     }
     f->token_kind = job->token.kind;

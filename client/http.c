@@ -26,6 +26,7 @@ struct transfer {
     struct curl_slist *headers;
     struct irsafs_buf *body;
     char reason[CURL_ERROR_SIZE];
+    char certificate[64]; /* what is wrong with the certificate, where libcurl's reason says less */
     struct irsafs_http_head head;
     /* why a callback stopped the transfer */
     bool enough; /* the status says it all */
@@ -64,6 +65,7 @@ static bool take_header(struct transfer *t, struct irsafs_str line)
     return refuse(t, IRSAFS_E_BAD_HTTP, why);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the type of the callback is libcurl's */
 static size_t on_header(char *data, size_t size, size_t n, void *arg)
 {
     (void)size; /* always 1 */
@@ -86,12 +88,41 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     return n;
 }
 
+/* A validity that has ended or not begun, with the day: who reads it knows whether certificate or
+ * clock is wrong. */
+static void note_validity(struct transfer *t, X509_STORE_CTX *ctx)
+{
+    const X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
+    int error = X509_STORE_CTX_get_error(ctx);
+    bool expired = error == X509_V_ERR_CERT_HAS_EXPIRED;
+    struct tm day;
+    if ((!expired && error != X509_V_ERR_CERT_NOT_YET_VALID) || cert == NULL ||
+        ASN1_TIME_to_tm(expired ? X509_get0_notAfter(cert) : X509_get0_notBefore(cert), &day) !=
+            1) {
+        return;
+    }
+    (void)snprintf(t->certificate, sizeof(t->certificate), "%scertificate %s %04d-%02d-%02d%s",
+                   X509_STORE_CTX_get_error_depth(ctx) > 0 ? "CA " : "",
+                   expired ? "expired" : "not valid before", day.tm_year + 1900, day.tm_mon + 1,
+                   day.tm_mday, expired ? "" : " (local clock?)");
+}
+
+static int on_verify(X509_STORE_CTX *ctx, void *arg)
+{
+    int ok = X509_verify_cert(ctx);
+    if (ok != 1) {
+        note_validity(arg, ctx);
+    }
+    return ok;
+}
+
 /* libcurl itself would take the common name of a certificate without subject alternative names. With
  * the name set here OpenSSL decides during the handshake, before any byte of ours is sent. */
 static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
 {
     struct transfer *t = arg;
     (void)curl;
+    SSL_CTX_set_cert_verify_callback(ssl_ctx, on_verify, t);
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                                X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -189,6 +220,9 @@ static bool set_headers(struct transfer *t)
 static const char *tls_reason(const struct transfer *t)
 {
     long result = 0;
+    if (t->certificate[0] != '\0') {
+        return t->certificate;
+    }
     if (curl_easy_getinfo(t->curl, CURLINFO_SSL_VERIFYRESULT, &result) == CURLE_OK &&
         result != X509_V_OK) {
         return X509_verify_cert_error_string(result);

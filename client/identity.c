@@ -22,10 +22,10 @@ bool irsafs_identity(struct irsafs_str user,
         n != 32) {
         return false;
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         ret_hex[2 * i] = digits[sum[i] >> 4];
         ret_hex[2 * i + 1] = digits[sum[i] & 15];
     }
-    ret_hex[2 * n] = '\0';
+    ret_hex[IRSAFS_IDENTITY_SIZE - 1] = '\0';
     return true;
 }

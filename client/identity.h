@@ -8,7 +8,7 @@
 enum { IRSAFS_IDENTITY_SIZE = 65 }; /* hex digits of SHA-256 and the NUL */
 
 /* SHA-256 of user, a NUL and run id, in hex: says that two answers belong to the same user and run,
- * and nothing else. user may be a secret. False: OpenSSL failed. */
+ * and nothing else. user may be a secret, or empty when nobody knows it. False: OpenSSL failed. */
 bool irsafs_identity(struct irsafs_str user,
                      struct irsafs_str run_id,
                      char ret_hex[IRSAFS_IDENTITY_SIZE]) IRSAFS_MUST_CHECK;

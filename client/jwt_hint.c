@@ -1,33 +1,111 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/jwt_hint.h"
 
+#include "base/ascii.h"
 #include "base/attr.h"
+#include "base/limits.h"
+#include "base/str.h"
 
+#include <jansson.h>
 #include <jwt.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { YEAR_S = 366 * 24 * 3600 };
 
-static void freep(jwt_t **jwt)
+static void jwt_freep(jwt_t **jwt)
 {
     jwt_free(*jwt);
 }
 
-void irsafs_jwt_hint_read(const char *token, int64_t now_unix_s, struct irsafs_jwt_hint *ret_hint)
+static void json_freep(json_t **json)
 {
-    IRSAFS_CLEANUP(freep) jwt_t *jwt = NULL;
-    *ret_hint = (struct irsafs_jwt_hint){.sub = ""};
-    /* Without a key libjwt only decodes: it accepts any signature, and refuses algorithms that it
-     * does not know. */
+    json_decref(*json);
+}
+
+/* The part up to the next '.', cut off *rest. */
+static bool next_part(struct irsafs_str *rest, struct irsafs_str *ret_part)
+{
+    size_t n = 0;
+    while (n < rest->len &&
+           (irsafs_is_alnum(rest->ptr[n]) || rest->ptr[n] == '-' || rest->ptr[n] == '_')) {
+        n++;
+    }
+    bool ends = n == rest->len || rest->ptr[n] == '.';
+    *ret_part = (struct irsafs_str){rest->ptr, n};
+    rest->ptr += n;
+    rest->len -= n;
+    return ends;
+}
+
+static bool skip_dot(struct irsafs_str *rest)
+{
+    if (rest->len == 0) {
+        return false;
+    }
+    rest->ptr++;
+    rest->len--;
+    return true;
+}
+
+/* To be asked before libjwt: 1.10 writes behind its buffer when a part is empty. */
+static bool is_jwt(struct irsafs_str token, struct irsafs_str *ret_claims)
+{
+    struct irsafs_str header;
+    struct irsafs_str signature;
+    return token.len <= IRSAFS_TOKEN_MAX && next_part(&token, &header) && header.len > 0 &&
+           skip_dot(&token) && next_part(&token, ret_claims) && ret_claims->len > 0 &&
+           skip_dot(&token) && next_part(&token, &signature) && token.len == 0;
+}
+
+/* Without a key libjwt only decodes: it accepts any signature. */
+static json_t *decode_with_libjwt(const char *token)
+{
+    IRSAFS_CLEANUP(jwt_freep) jwt_t *jwt = NULL;
     if (jwt_decode(&jwt, token, NULL, 0) != 0) {
         jwt = NULL;
+        return NULL;
+    }
+    char *text = jwt_get_grants_json(jwt, NULL);
+    json_t *claims = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    return claims;
+}
+
+/* For the algorithms and types that libjwt refuses (PS256, EdDSA, at+jwt): the claims are base64url
+ * of JSON all the same. */
+static json_t *decode_claims(struct irsafs_str part)
+{
+    unsigned char base64[IRSAFS_TOKEN_MAX + 4];
+    unsigned char text[IRSAFS_TOKEN_MAX];
+    size_t padding = (4 - part.len % 4) % 4;
+    for (size_t i = 0; i < part.len; i++) {
+        char c = part.ptr[i];
+        base64[i] = (unsigned char)(c == '-' ? '+' : c == '_' ? '/' : c);
+    }
+    memset(base64 + part.len, '=', padding);
+    int len = EVP_DecodeBlock(text, base64, (int)(part.len + padding));
+    explicit_bzero(base64, part.len);
+    return len < (int)padding ? NULL : json_loadb((char *)text, (size_t)len - padding, 0, NULL);
+}
+
+void irsafs_jwt_hint_read(const char *token, int64_t now_unix_s, struct irsafs_jwt_hint *ret_hint)
+{
+    *ret_hint = (struct irsafs_jwt_hint){.sub = ""};
+    struct irsafs_str part;
+    if (!is_jwt((struct irsafs_str){token, strlen(token)}, &part)) {
         return;
     }
-    int64_t exp = jwt_get_grant_int(jwt, "exp"); /* 0 for another type, -1 from the token itself */
+    IRSAFS_CLEANUP(json_freep) json_t *claims = decode_with_libjwt(token);
+    if (claims == NULL) {
+        claims = decode_claims(part);
+    }
+    json_int_t exp = json_integer_value(json_object_get(claims, "exp")); /* 0 for another type */
     if (exp > now_unix_s - YEAR_S && exp < now_unix_s + YEAR_S && exp > 0) {
         ret_hint->expires_unix_s = exp;
     }
-    const char *sub = jwt_get_grant(jwt, "sub");
+    const char *sub = json_string_value(json_object_get(claims, "sub"));
     if (sub != NULL && strlen(sub) < sizeof(ret_hint->sub)) {
         memcpy(ret_hint->sub, sub, strlen(sub) + 1);
     }

@@ -12,8 +12,9 @@ struct irsafs_jwt_hint {
     char sub[256];          /* "": not known */
 };
 
-/* token is NUL-terminated. Only an integer exp within a year of now counts, so milliseconds and
- * nonsense do not. Pure apart from memory. */
+/* token is NUL-terminated; what is not HEADER.CLAIMS.SIGNATURE of base64url characters (the signature
+ * may be empty) is opaque. Only an integer exp within a year of now counts, so milliseconds and
+ * nonsense do not. Linear in the length; pure apart from memory, whose lack makes a token opaque. */
 void irsafs_jwt_hint_read(const char *token, int64_t now_unix_s, struct irsafs_jwt_hint *ret_hint);
 
 #endif

@@ -60,7 +60,7 @@ static bool take_name(struct parser *p, struct irsafs_str raw, struct irsafs_str
     }
     for (size_t i = 0; i < raw.len; i++) {
         bool bad = raw.ptr[i] == '=' || raw.ptr[i] == ',';
-        copy[i] = bad ? '-' : raw.ptr[i];
+        copy[i] = (char)(bad ? '-' : raw.ptr[i]);
         changed = changed || bad;
     }
     if (!irsafs_is_profile_name(copy, raw.len)) {

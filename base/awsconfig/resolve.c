@@ -21,7 +21,8 @@ struct table {
 struct resolver {
     struct irsafs_config *config;
     struct irsafs_dropped *dropped;
-    struct table names; /* who has which name in the output */
+    struct table names; /* who has which name in the output; before: the nearest section above */
+    struct table below; /* the nearest section below */
 };
 
 static const struct irsafs_str no_key;
@@ -35,6 +36,11 @@ static bool table_init(struct table *table, size_t n_sections)
     *table = (struct table){
         .entries = calloc(n, sizeof(struct entry)), .n_entries = n, .hash_key = irsafs_hash_key()};
     return table->entries != NULL;
+}
+
+static void table_clear(struct table *table)
+{
+    memset(table->entries, 0, table->n_entries * sizeof(table->entries[0]));
 }
 
 static void table_deinit(struct table *table)
@@ -85,33 +91,30 @@ static uint32_t nearer(uint32_t asset, uint32_t above, uint32_t below)
 
 /* Finds the source of every asset. A section that parsing dropped is a candidate too: an asset whose
  * own source was refused must not end up with the source of somebody else. */
-static bool choose_sources(struct resolver *r)
+static void choose_sources(struct resolver *r)
 {
-    IRSAFS_CLEANUP(table_deinit) struct table above = {0};
-    IRSAFS_CLEANUP(table_deinit) struct table below = {0};
+    struct table *above = &r->names;
+    struct table *below = &r->below;
     uint32_t n = (uint32_t)r->config->n_sections;
-    if (!table_init(&above, n) || !table_init(&below, n)) {
-        return false;
-    }
     for (uint32_t i = 1; i <= n; i++) {
         struct irsafs_section *s = get(r, i);
         if (is_asset(s)) {
-            s->source_index = *at(&above, s->source);
+            s->source_index = *at(above, s->source);
         } else if (s->name.len > 0) {
-            *at(&above, s->name) = i;
+            *at(above, s->name) = i;
         }
     }
     for (uint32_t i = n; i >= 1; i--) {
         struct irsafs_section *s = get(r, i);
         if (!is_asset(s)) {
             if (s->name.len > 0) {
-                *at(&below, s->name) = i;
+                *at(below, s->name) = i;
             }
             continue;
         }
-        s->source_index = nearer(i, s->source_index, *at(&below, s->source));
+        s->source_index = nearer(i, s->source_index, *at(below, s->source));
     }
-    return true;
+    table_clear(above);
 }
 
 /* Before names are given: what goes now must not keep a name from others. */
@@ -244,23 +247,27 @@ static void lead_to_sources(struct resolver *r)
     }
 }
 
+static void resolve(struct resolver *r)
+{
+    choose_sources(r);
+    drop_dangling(r);
+    give_names(r);
+    rename_assets(r);
+    rename_direct(r);
+    lead_to_sources(r);
+}
+
 enum irsafs_code irsafs_config_resolve(struct irsafs_config *config,
                                        struct irsafs_dropped *dropped,
                                        struct irsafs_error *err)
 {
-    IRSAFS_CLEANUP(table_deinit) struct table names = {0};
     struct resolver r = {.config = config, .dropped = dropped};
-    if (!table_init(&names, config->n_sections)) {
-        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a table of names");
+    bool ok = table_init(&r.names, config->n_sections) && table_init(&r.below, config->n_sections);
+    if (ok) {
+        resolve(&r);
     }
-    r.names = names;
-    if (!choose_sources(&r)) {
-        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a table of names");
-    }
-    drop_dangling(&r);
-    give_names(&r);
-    rename_assets(&r);
-    rename_direct(&r);
-    lead_to_sources(&r);
-    return IRSAFS_OK;
+    table_deinit(&r.names);
+    table_deinit(&r.below);
+    return ok ? IRSAFS_OK
+              : irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a table of names");
 }

