@@ -112,14 +112,24 @@ def test_report_also_when_the_settings_are_wrong(world, fetch):
         assert ran.report["identity"] is None and "password" not in ran.report["message"]
 
 
-def test_unknown_token_kinds_belong_to_themselves(world, fetch):
-    """An opaque token names no user: then the token itself stands for the user."""
+def test_opaque_tokens_belong_to_the_run(world, fetch):
+    """An opaque token names no user and changes with each rotation: the run alone stands for the text."""
     world.tokens.raw = "opaque-1"
     first = fetch().report
     assert first["code"] == 0 and first["token"]["expires_at"] is None
-    assert fetch().report["identity"] == first["identity"]
     world.tokens.raw = "opaque-2"
-    assert fetch().report["identity"] != first["identity"]
+    assert fetch().report["identity"] == first["identity"]
+    world.service.runs["abc"] = "jane"
+    assert fetch("--run-id=abc").report["identity"] != first["identity"]
+
+
+def test_api_keys_belong_to_themselves(world, fetch):
+    world.service.api_keys.update({"key-0123456789": "jane", "key-9876543210": "jane"})
+    first, second, third = (
+        fetch(env={"DOMINO_API_PROXY": None, "DOMINO_USER_API_KEY": key}).report["identity"]
+        for key in ("key-0123456789", "key-9876543210", "key-0123456789")
+    )
+    assert first == third != second
 
 
 def test_expired_token_is_read_once_more_and_then_tried(world, fetch):

@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from lib.program import CLIENT, run
@@ -53,15 +54,22 @@ def test_ca_file_from_the_environment(serve, fetch, authority, name):
     assert ran.out.decode() == GOLDEN
 
 
+def day(after: datetime.timedelta) -> str:
+    """The day so long after now, as a certificate of these tests has it."""
+    return (datetime.datetime.utcnow() + after).strftime("%Y-%m-%d")
+
+
 BAD = {                                # what the leaf is like -> a word of the reason
-    "expired": ({"start": -3 * DAY, "end": -2 * DAY}, "expired"),
-    "not yet valid": ({"start": DAY / 2, "end": DAY}, "not yet valid"),
+    "expired": ({"start": -3 * DAY, "end": -2 * DAY}, f"certificate expired {day(-2 * DAY)}"),
+    "not yet valid": ({"start": 2 * DAY, "end": 3 * DAY}, f"certificate not valid before {day(2 * DAY)} (local clock?)"),
     "wrong host": ({"hosts": ("other.example",)}, "mismatch"),
     "wrong address": ({"hosts": ("127.0.0.2", "localhost")}, "mismatch"),
     "address as a name": ({"hosts": ("localhost",), "common": "127.0.0.1"}, "mismatch"),
     "no SAN": ({"hosts": (), "common": "127.0.0.1"}, "mismatch"),
     "self-signed": ({"own_issuer": True}, "self-signed"),
     "for clients": ({"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, "purpose"),
+    "SHA-1": ({"digest": hashes.SHA1}, "digest algorithm too weak"),
+    "RSA-1024": ({"rsa_bits": 1024}, "key too weak"),
 }
 
 
@@ -71,7 +79,26 @@ def test_bad_certificate(serve, fetch, authority, name):
     ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context(**leaf))}")
     assert (ran.code, ran.report["code"], ran.out) == (5, 505, b"")
     assert word in ran.report["message"]
-    assert serve.server.count == 0
+    assert (serve.server.connections, serve.server.count) == (1, 0)
+
+
+def test_weakest_certificate_that_is_taken(serve, fetch, authority):
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context(rsa_bits=2048))}")
+    assert ran.out.decode() == GOLDEN
+
+
+@pytest.mark.parametrize("chain, code", [(True, 0), (False, 505)])
+def test_intermediate_certificate(world, serve, fetch, authority, chain, code):
+    middle = Authority(world.folder, "intermediate", parent=authority)
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(middle.context(chain=chain))}")
+    assert ran.report["code"] == code and serve.server.count == (code == 0)
+    assert code == 0 or "unable to get local issuer certificate" in ran.report["message"]
+
+
+def test_expired_ca(world, serve, fetch):
+    old = Authority(world.folder, "old CA", start=-9 * DAY, end=-4 * DAY)
+    ran = fetch(f"--ca-file={old.bundle}", f"--endpoint={serve(old.context())}")
+    assert ran.report["code"] == 505 and f"CA certificate expired {day(-4 * DAY)}" in ran.report["message"]
 
 
 def test_name_without_san_is_not_taken_from_the_common_name(serve, fetch, authority):
@@ -90,6 +117,16 @@ def test_other_ca(world, serve, fetch, authority):
     other = Authority(world.folder, "another CA")
     ran = fetch(f"--ca-file={other.bundle}", f"--endpoint={serve(authority.context())}")
     assert ran.report["code"] == 505 and serve.server.count == 0
+
+
+def test_ca_file_is_read_at_each_fetch(world, serve, fetch, authority):
+    """Old CA, both while servers change over, new CA: each in place of the one before."""
+    new = Authority(world.folder, "new CA")
+    path = world.folder / "ca.pem"
+    old_url, new_url = serve(authority.context()), serve(new.context())
+    for names, expected in (((authority,), (0, 505)), ((authority, new), (0, 0)), ((new,), (505, 0)), ((), (306, 306))):
+        path.write_bytes(b"".join(ca.bundle.read_bytes() for ca in names))
+        assert tuple(fetch(f"--ca-file={path}", f"--endpoint={url}").report["code"] for url in (old_url, new_url)) == expected
 
 
 def test_without_a_ca_file_only_the_system_counts(serve, fetch, authority):

@@ -10,7 +10,7 @@ from typing import Optional
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
@@ -27,7 +27,7 @@ def _san(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+def _write_key(path: Path, key) -> None:
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -36,17 +36,28 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
 
 
 class Authority:
-    """A certificate authority whose files live in one folder; `bundle` is what a client trusts."""
+    """A certificate authority whose files live in one folder; `bundle` is what a client trusts.
 
-    def __init__(self, folder: Path, name: str = "irsafs test CA") -> None:
+    With a parent it is an intermediate one, whose certificate a server has to send along.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "irsafs test CA",
+        start: datetime.timedelta = -DAY,
+        end: datetime.timedelta = DAY,
+        parent: Optional["Authority"] = None,
+    ) -> None:
         self._folder = folder
         self._name = name
         self._key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.utcnow()
+        issuer = parent or self
         self._cert = (
-            self._builder(_name(name), self._key, now - DAY, now + DAY)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(self._key, hashes.SHA256())
+            self._builder(_name(name), self._key, now + start, now + end, _name(issuer._name))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(issuer._key, hashes.SHA256())
         )
         self.bundle = folder / f"{name.replace(' ', '-')}.pem"
         self.bundle.write_bytes(self._cert.public_bytes(serialization.Encoding.PEM))
@@ -72,26 +83,32 @@ class Authority:
         end: datetime.timedelta = DAY,
         usage=ExtendedKeyUsageOID.SERVER_AUTH,
         own_issuer: bool = False,
+        rsa_bits: int = 0,
+        digest=hashes.SHA256,
+        chain: bool = True,
     ) -> Path:
-        """One PEM file with certificate and key; no hosts = no SAN; own_issuer = self-signed."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        """One PEM file with key, certificate and that of the CA (`chain`); no hosts = no SAN; own_issuer =
+        self-signed; rsa_bits = an RSA key instead of one on P-256."""
+        key = rsa.generate_private_key(65537, rsa_bits) if rsa_bits else ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.utcnow()
         builder = self._builder(_name(common), key, now + start, now + end, _name(common) if own_issuer else None)
         if hosts:
             builder = builder.add_extension(x509.SubjectAlternativeName([_san(h) for h in hosts]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        cert = builder.sign(key if own_issuer else self._key, hashes.SHA256())
+        cert = builder.sign(key if own_issuer else self._key, digest())
         path = self._folder / f"leaf-{cert.serial_number:x}.pem"
         _write_key(path, key)
         with path.open("ab") as file:
             file.write(cert.public_bytes(serialization.Encoding.PEM))
+            if chain:
+                file.write(self.bundle.read_bytes())
         return path
 
     def context(self, newest: Optional[ssl.TLSVersion] = None, **leaf) -> ssl.SSLContext:
         """A server-side context with a new leaf; `newest` caps the protocol version."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
         if newest:
-            context.set_ciphers("ALL:@SECLEVEL=0")
             context.minimum_version = ssl.TLSVersion.TLSv1
             context.maximum_version = newest
         context.load_cert_chain(self.leaf(**leaf))
