@@ -34,6 +34,7 @@ struct daemon {
     struct irsafs_notifier notifier;
     struct irsafs_flight flight;
     struct irsafs_client_facts facts;
+    char last_tls[sizeof(((struct irsafs_client_facts *)0)->endpoint_tls)];
     enum irsafs_code last_result; /* of the last flight: changes are logged once */
     int fuse_fd, timer_fd;
     struct event_base *base;
@@ -105,6 +106,20 @@ static void log_landing(struct daemon *d, const struct irsafs_landing *l, size_t
                (long long)view.last_flight_ms, (unsigned long long)view.generation);
 }
 
+/* What goes over the wire unprotected, or to anybody who pretends, is said once. */
+static void log_tls(struct daemon *d)
+{
+    const char *tls = d->facts.endpoint_tls;
+    bool changed = strcmp(tls, d->last_tls) != 0;
+    memcpy(d->last_tls, tls, sizeof(d->last_tls));
+    if (changed && tls[0] != '\0' && strcmp(tls, "verified") != 0) {
+        irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified",
+                   "tls=%s endpoint=%s://%s note=\"the token can be read or the answer forged on "
+                   "the way\"",
+                   tls, d->facts.endpoint_scheme, d->facts.endpoint_host);
+    }
+}
+
 static void land(struct daemon *d, const struct irsafs_landing *landing, uint64_t number)
 {
     size_t bytes = landing->text != NULL ? landing->text->size : 0;
@@ -139,6 +154,7 @@ static void on_child(evutil_socket_t number, short what, void *user)
         irsafs_answer_read(&d->answer, status, d->flight.killed, d->flight.text_fd,
                            d->flight.report_fd, &landing, &d->facts);
         irsafs_flight_deinit(&d->flight);
+        log_tls(d);
         land(d, &landing, flight);
     }
     settle(d);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/status.h"
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "version.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,19 @@ static json_t *word(const char *text)
     return text[0] != '\0' ? json_string(text) : json_null();
 }
 
+/* A path need not be UTF-8, JSON must. */
+static json_t *path_word(const char *path)
+{
+    char clean[PATH_MAX];
+    json_t *word = json_string(path);
+    if (word == NULL) {
+        (void)snprintf(clean, sizeof(clean), "%s", path);
+        irsafs_ascii_clean(clean, strlen(clean));
+        word = json_string(clean);
+    }
+    return word;
+}
+
 static json_t *time_if(bool known, int64_t unix_s)
 {
     char text[IRSAFS_RFC3339_SIZE];
@@ -90,14 +105,14 @@ static json_t *document(const struct irsafs_status *s)
     char protocol[32];
     (void)snprintf(protocol, sizeof(protocol), "%u.%u", s->protocol_major, s->protocol_minor);
     return json_pack(
-        "{s:i, s:s, s:s, s:s, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
+        "{s:i, s:s, s:s, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
         " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o}, s:{s:o}, s:n,"
         " s:n, s:i}",
-        "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint", s->mountpoint,
-        "state", state_name(v->state), "stale", v->state == IRSAFS_STATE_STALE, "generation",
-        (json_int_t)v->generation, "profiles", integer_if(v->have_text, v->profiles), "bytes",
-        (json_int_t)v->bytes, "age_ms", integer_if(v->have_text, v->age_ms), "ttl_ms",
-        (json_int_t)v->ttl_ms, "next_change_ms",
+        "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint",
+        path_word(s->mountpoint), "state", state_name(v->state), "stale",
+        v->state == IRSAFS_STATE_STALE, "generation", (json_int_t)v->generation, "profiles",
+        integer_if(v->have_text, v->profiles), "bytes", (json_int_t)v->bytes, "age_ms",
+        integer_if(v->have_text, v->age_ms), "ttl_ms", (json_int_t)v->ttl_ms, "next_change_ms",
         integer_if(v->next_change_ms >= 0, v->next_change_ms), "fetched_at",
         time_if(v->have_text, v->fetched_s), "source", source(v), "dropped", dropped(f), "error",
         error(v), "fetch", "in_flight", (int)v->in_flight, "total", (json_int_t)v->flights,
@@ -120,20 +135,19 @@ static bool shorten(json_t *doc)
 
 struct irsafs_text *irsafs_status_render(const struct irsafs_status *status)
 {
+    /* A buffer of our own: jansson's growing one (2.14) loses pieces without a word when it cannot grow. */
+    static char json[IRSAFS_STATUS_MAX];
     json_t *doc = document(status);
-    char *json = NULL;
     size_t len = 0;
     do {
-        free(json);
-        json = doc != NULL ? json_dumps(doc, JSON_INDENT(2)) : NULL;
-        len = json != NULL ? strlen(json) : 0;
-    } while (len >= IRSAFS_STATUS_MAX && shorten(doc));
-    struct irsafs_text *text = json != NULL ? irsafs_text_new(len + 1) : NULL;
+        len = doc != NULL ? json_dumpb(doc, json, sizeof(json), JSON_INDENT(2)) : 0;
+    } while (len >= sizeof(json) && shorten(doc));
+    bool fits = len > 0 && len < sizeof(json);
+    struct irsafs_text *text = fits ? irsafs_text_new(len + 1) : NULL;
     if (text != NULL) {
         memcpy(text->bytes, json, len);
         text->bytes[len] = '\n';
     }
-    free(json);
     json_decref(doc);
     return text;
 }

@@ -80,9 +80,6 @@ static void drop_good(struct irsafs_core *c, struct timespec real)
 
 static void update(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
-    if (c->good.body != NULL && now_ms >= irsafs_good_end_ms(c)) {
-        drop_good(c, real);
-    }
     struct irsafs_inode *cur = irsafs_current(c);
     if (irsafs_shows_fresh_text(c, cur) && now_ms >= irsafs_expiry_ms(c)) {
         c->unserved_since_s = real.tv_sec;
@@ -92,6 +89,10 @@ static void update(struct irsafs_core *c, int64_t now_ms, struct timespec real)
             }
             make_pending(c, true);
         }
+    }
+    /* After that: what ends with its TTL makes way for a pending inode, not for a notice. */
+    if (c->good.body != NULL && now_ms >= irsafs_good_end_ms(c)) {
+        drop_good(c, real);
     }
     cur = irsafs_current(c);
     if (!irsafs_is_pending(cur)) {

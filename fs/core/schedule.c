@@ -40,7 +40,8 @@ int64_t irsafs_expiry_ms(const struct irsafs_core *c)
 
 int64_t irsafs_good_end_ms(const struct irsafs_core *c)
 {
-    int64_t end = c->good.landed_ms + c->settings.max_stale_ms;
+    /* What is within its TTL is not stale, however little staleness is allowed. */
+    int64_t end = c->good.landed_ms + irsafs_max_ms(c->settings.max_stale_ms, c->settings.ttl_ms);
     if (c->failure.first_no_run_ms >= 0) {
         end = irsafs_min_ms(end, c->failure.first_no_run_ms + NO_RUN_GRACE_MS);
     }

@@ -23,7 +23,7 @@ EXTRA_ARGS = shlex.split(os.environ.get("IRSAFS_MOUNT_ARGS", ""))
 def mounts_at(path: Path) -> list:
     """The file system types mounted on path, lowest first."""
     types = []
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).splitlines():
         fields = line.split(" ")
         point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])
         if point == str(path):

@@ -156,3 +156,11 @@ def test_a_mount_over_ours_stays(world):
         assert mounts_at(mount.path) == ["fuse.irsafs", "tmpfs"]
     finally:
         subprocess.run(["umount", mount.path], check=True)
+
+
+def test_a_mount_point_may_have_any_name(world):
+    path = world.folder / "a b\tc\\d\udcff"
+    path.mkdir()
+    mount = world.mount(path=path)
+    assert mount.read() == GOLDEN
+    assert mount.status()["mountpoint"].endswith("/a b\tc\\d?".replace("\t", "?"))
