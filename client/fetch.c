@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "client/http.h"
 #include "client/jwt_hint.h"
 
 /* The fetch in progress. */
@@ -121,6 +122,9 @@ void irsafs_fetch(const struct irsafs_client_settings *settings,
     IRSAFS_CLEANUP(irsafs_buf_deinit) struct irsafs_buf body = IRSAFS_BUF_INIT(IRSAFS_TEXT_MAX);
     job.deadline_ms = irsafs_clock_boot_ms() + settings->fetch_timeout_ms;
     enum irsafs_code code = prepare(&job, api_key);
+    if (code == IRSAFS_OK) {
+        code = irsafs_http_start(&fetch->error);
+    }
     if (code == IRSAFS_OK) {
         code = post(&job, &body);
     }

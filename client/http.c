@@ -322,6 +322,16 @@ static int64_t retry_after_ms(const struct transfer *t)
     return seconds > INT64_MAX / 1000 ? INT64_MAX : (int64_t)seconds * 1000;
 }
 
+/* OpenSSL 3.0 crashes later when its default context could not be made, and curl does not look. */
+enum irsafs_code irsafs_http_start(struct irsafs_error *err)
+{
+    if (OSSL_LIB_CTX_get0_global_default() == NULL ||
+        curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for TLS");
+    }
+    return IRSAFS_OK;
+}
+
 enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
                                   struct irsafs_buf *body,
                                   struct irsafs_http_answer *ret_answer,

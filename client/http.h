@@ -29,6 +29,9 @@ struct irsafs_http_answer {
     int64_t retry_after_ms; /* as the peer said; -1: nothing (or nothing sensible) */
 };
 
+/* Once, before anything else that uses TLS or hashes. E_MEMORY. */
+enum irsafs_code irsafs_http_start(struct irsafs_error *err) IRSAFS_MUST_CHECK;
+
 /* Sends and waits, until the deadline at most. For status 200 the whole body is appended to body,
  * whose ceiling bounds it; any other body is not even read.
  * E_DNS, E_CONNECT, E_TIMEOUT, E_TLS, E_BROKEN (nothing sensible came); E_CA_FILE; E_TOO_BIG, E_CUT,

@@ -106,17 +106,21 @@ static void warn_of_dropped(const struct irsafs_dropped *dropped)
     }
 }
 
-/* The answer goes out in one go and only when it is good; the report says what went wrong, that
- * included. */
+/* The answer goes out in one go, and only when all is good, the report included, which is made first.
+ * The report says what went wrong, writing the answer included. */
 static int finish(const struct arguments *args, struct irsafs_fetch *fetch)
 {
+    char report[IRSAFS_REPORT_MAX];
+    size_t len = args->report_fd >= 0 ? irsafs_report_render(fetch, report) : 0;
     if (fetch->error.code == IRSAFS_OK && fetch->text.len > 0 &&
         !irsafs_write_all(STDOUT_FILENO, fetch->text.data, fetch->text.len)) {
         (void)irsafs_error_set(&fetch->error, IRSAFS_E_IO, "stdout: %s", strerrordesc_np(errno));
+        len = args->report_fd >= 0 ? irsafs_report_render(fetch, report) : 0;
     }
     if (args->report_fd >= 0) {
-        enum irsafs_code code = irsafs_report_write(args->report_fd, fetch, NULL);
-        return irsafs_code_exit_status(fetch->error.code != IRSAFS_OK ? fetch->error.code : code);
+        bool told = irsafs_write_all(args->report_fd, report, len);
+        return irsafs_code_exit_status(fetch->error.code != IRSAFS_OK || told ? fetch->error.code
+                                                                              : IRSAFS_E_IO);
     }
     warn_of_dropped(&fetch->rewritten.dropped);
     return fetch->error.code != IRSAFS_OK ? irsafs_error_report(program, &fetch->error) : 0;
@@ -206,13 +210,20 @@ static int find_report_fd(int argc, char **argv)
     return good && fcntl(fd, F_GETFD) >= 0 ? fd : -1;
 }
 
+/* Variables that libraries follow and that are no settings of ours: libcurl would write the keys of TLS
+ * sessions away, OpenSSL would load modules and weaken its rules. */
+static const char *const foreign_settings[] = {"SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_MODULES",
+                                               "OPENSSL_ENGINES"};
+
 /* Nothing of a token may outlive us or get out: no core, no debugger of the same user, no key log. */
 static void be_discreet(void)
 {
+    for (size_t i = 0; i < IRSAFS_COUNT(foreign_settings); i++) {
+        (void)unsetenv(foreign_settings[i]);
+    }
     const struct rlimit none = {0, 0};
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    (void)unsetenv("SSLKEYLOGFILE"); /* libcurl would write the keys of TLS sessions there */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* the daemon limits what we may write */
 }

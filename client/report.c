@@ -2,23 +2,16 @@
 #include "client/report.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/report.h"
 
-#include <errno.h>
 #include <jansson.h>
-#include <stdlib.h>
+#include <stdio.h>
 
 /* Lets go of a half-built tree; jansson's pack functions take NULL for "no memory" and pass it on. */
 static void json_freep(json_t **json)
 {
     json_decref(*json);
-}
-
-static void text_freep(char **text)
-{
-    free(*text);
 }
 
 /* JSON null for what is not known. */
@@ -80,17 +73,16 @@ static json_t *pack(const struct irsafs_fetch *f)
                      "endpoint", pack_endpoint(f), "dropped", pack_dropped(&f->rewritten.dropped));
 }
 
-enum irsafs_code
-irsafs_report_write(int fd, const struct irsafs_fetch *fetch, struct irsafs_error *err)
+size_t irsafs_report_render(struct irsafs_fetch *fetch, char ret_json[IRSAFS_REPORT_MAX])
 {
     IRSAFS_CLEANUP(json_freep) json_t *json = pack(fetch);
-    IRSAFS_CLEANUP(text_freep)
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-    if (text == NULL) {
-        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the report");
+    /* Not json_dumps: when its buffer cannot grow it leaves pieces out without saying so. */
+    size_t len = json_dumpb(json, ret_json, IRSAFS_REPORT_MAX, JSON_COMPACT | JSON_ENSURE_ASCII);
+    if (len > 0 && len <= IRSAFS_REPORT_MAX) {
+        return len;
     }
-    if (!irsafs_write_all(fd, text, strlen(text))) {
-        return irsafs_error_set(err, IRSAFS_E_IO, "report: %s", strerrordesc_np(errno));
-    }
-    return IRSAFS_OK;
+    (void)irsafs_error_set(&fetch->error, IRSAFS_E_MEMORY, "no memory for the report");
+    int n = snprintf(ret_json, IRSAFS_REPORT_MAX, "{\"schema\":%d,\"code\":%d,\"message\":\"%s\"}",
+                     IRSAFS_REPORT_SCHEMA, (int)fetch->error.code, fetch->error.message);
+    return (size_t)n;
 }

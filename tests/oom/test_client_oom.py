@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each allocation of the client fails once, and each with all that follow: an error or the good text.
+
+A few libraries allocate before main and in places that cannot report anything; what counts is how the
+process ends and what it has said until then.
+"""
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
+
+import pytest
+
+from lib.program import BUILD, CLIENT, SUSPICIOUS
+from lib.world import GOLDEN
+from standin.mapping import PATH, MappingService
+from standin.tls import Authority
+
+PRELOAD = BUILD / "tests" / "libfailmalloc.so"
+ERRORS = {3, 4, 5, 6, 7, 8, 75}        # documented exit codes that a fetch may have
+WORKERS = 2
+
+
+class Sweep:
+    """Runs of the client with one allocation, or that and all later ones, failing."""
+
+    def __init__(self, world, *args: str) -> None:
+        self.env = world.env(LD_PRELOAD=str(PRELOAD))
+        self.args = args
+        self.secrets: Callable[[], list] = world.secrets
+
+    def run(self, which: str) -> tuple:
+        """How the client ended, its report, and the number of its allocations."""
+        report, count = os.memfd_create("report"), os.memfd_create("count")
+        try:
+            done = subprocess.run(
+                [CLIENT, f"--report-fd={report}", *self.args], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                env={**self.env, "FAILMALLOC": which, "FAILMALLOC_COUNT": str(count)}, pass_fds=(report, count), timeout=20,
+            )
+            total = os.pread(count, 8, 0)
+            return done, os.pread(report, 1 << 20, 0), struct.unpack("Q", total)[0] if total else 0
+        finally:
+            os.close(report)
+            os.close(count)
+
+    def judge(self, which: str) -> str:
+        """What is wrong with this run; "" when it is as promised."""
+        try:
+            done, report, _ = self.run(which)
+        except subprocess.TimeoutExpired:
+            return f"{which}: hangs"
+        code = done.returncode
+        try:
+            told = json.loads(report) if report else None
+        except ValueError:
+            return f"{which}: exit {code} with the report {report!r}"
+        if code not in ERRORS | {0}:
+            return f"{which}: exit {code}: {done.stderr[-300:]!r}"
+        if done.stdout != (GOLDEN.encode() if code == 0 else b""):
+            return f"{which}: exit {code} with {len(done.stdout)} bytes of text"
+        if (code == 0 and told is None) or (told is not None and told["code"] // 100 != code % 75):
+            return f"{which}: exit {code} with the report {told and told['code']}"
+        if SUSPICIOUS.search(done.stderr.decode(errors="replace")):
+            return f"{which}: {done.stderr[-300:]!r}"
+        said = done.stderr + report
+        return f"{which}: a token was said" if any(token.encode() in said for token in self.secrets()) else ""
+
+    def walk(self, numbers) -> None:
+        runs = [f"{n}{more}" for n in numbers for more in ("", "+")]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            wrong = [text for text in pool.map(self.judge, runs) if text]
+        assert not wrong, f"{len(wrong)} of {len(runs)} runs: " + "\n".join(wrong[:20])
+
+
+@pytest.fixture
+def quiet(world):
+    """Stand-ins that forget: thousands of requests are coming."""
+    world.tokens.raw = "opaque-token-of-the-sweep"
+    return world
+
+
+def test_over_http(quiet):
+    sweep = Sweep(quiet)
+    done, _, total = sweep.run("")
+    assert done.stdout.decode() == GOLDEN and total > 100
+    sweep.walk(range(1, total + 1))
+
+
+def test_over_https(quiet):
+    authority = Authority(quiet.folder)
+    service = MappingService(quiet.tokens, tls=authority.context())
+    try:
+        sweep = Sweep(quiet, f"--ca-file={authority.bundle}", f"--endpoint=https://127.0.0.1:{service.port}{PATH}")
+        done, _, total = sweep.run("")
+        assert done.stdout.decode() == GOLDEN and total > 400
+        sweep.walk([*range(1, 401), *range(401, total + 1, 97)])
+    finally:
+        service.close()
