@@ -5,11 +5,33 @@ Each entry: name -> (changes of standin.http.Answer, numbers of base/error.def).
 """
 from __future__ import annotations
 
+import gzip
+import random
+
 from standin.mapping import html_page
 
 HTML_TYPE = (("Content-Type", "text/html; charset=utf-8"),)
 LOGIN = b"<!doctype html>\n<html><head><title>Log in</title></head><body>[profile x]</body></html>\n"
 ARN = b"arn:aws:iam::123456789012:role/x"
+EVIL = "\x1b[31mevil\u2028\xff<html>\x9b"   # must not get into a message
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BOMB = gzip.compress(bytes(1 << 24))
+
+
+def encoded(name: str, body: bytes = BOMB) -> dict:
+    """An answer that claims a Content-Encoding."""
+    return {"headers": HTML_TYPE + (("Content-Encoding", name),), "body": body}
+
+
+def plain(head: str, body: bytes = b"") -> dict:
+    """An answer whose head is made by hand."""
+    return {"raw": ("HTTP/1.1 " + head + "\r\n\r\n").encode("latin-1", "replace") + body}
+
+
+def location(where: str, status: int = 302) -> dict:
+    return plain(f"{status} Found\r\nLocation: {where}\r\nContent-Length: 0")
+
+
 
 # name -> what the service does, codes that may be named
 SERVICE = {
@@ -50,6 +72,34 @@ SERVICE = {
     "too big, chunked": ({"body": b"# x\n" * 500_000, "framing": "chunked"}, {802}),
     "header flood": ({"flood": 2000}, {802, 804}),
     "early hints": ({"interim": 3000}, {802, 804}),
+    "408": ({"status": 408}, {603}),
+    "101": (plain("101 Switching Protocols\r\nUpgrade: h2c"), {804}),
+    "only early hints": (plain("103 Early Hints"), {506, 803, 804}),
+    "status without number": (plain("OK\r\nContent-Length: 0"), {506, 804}),
+    "redirect to a file": (location("file:///etc/passwd"), {805}),
+    "redirect to another host": (location("https://evil.invalid/x", 308), {805}),
+    "hostile redirect": (location(EVIL), {805}),
+    "hostile reason": (plain(f"500 {EVIL}\r\nContent-Length: 0"), {701}),
+    "hostile headers": (plain(f"503 x\r\nRetry-After: {EVIL}\r\nX-{EVIL}: {EVIL}\r\nContent-Length: 0"), {701}),
+    "length and chunks": ({"framing": "both"}, {804}),
+    "two lengths": (plain("200 OK\r\nContent-Length: 4\r\nContent-Length: 8", b"# x\n# y\n"), {804}),
+    "length that is no number": (plain("200 OK\r\nContent-Length: many", b"# x\n"), {804}),
+    "negative length": (plain("200 OK\r\nContent-Length: -4", b"# x\n"), {804}),
+    "chunks that do not end": (plain("200 OK\r\nTransfer-Encoding: chunked", b"4\r\n# x\n\r\n"), {506, 803}),
+    "gzip in transfer": (plain("200 OK\r\nTransfer-Encoding: gzip, chunked", b"0\r\n\r\n"), {804}),
+    "64 MiB": ({"body": b"# x\n", "length_error": 64 << 20, "endless": b"# x\n" * 16384}, {802}),
+    "endless": ({"raw": CHUNKED, "endless": b"10000\r\n" + b"# x\n" * 0x4000 + b"\r\n"}, {802}),
+    "gzip bomb": (encoded("gzip"), {804}),
+    "deflate bomb": (encoded("deflate"), {804}),
+    "br": (encoded("br"), {804}),
+    "gzip that is not announced": ({"body": BOMB}, {801}),
+    "huge header": ({"headers": (("X-Big", "x" * 200_000),)}, {804}),
+    "HTTP/0.9": ({"raw": b"[profile x]\nrole_arn = " + ARN + b"\n"}, {804}),
+    "HTTP/2": ({"raw": b"\0\0\x12\4\0\0\0\0\0" + bytes(18)}, {506, 804}),
+    "garbage": ({"raw": random.Random(4).randbytes(5000)}, {506, 804}),
+    "no final newline": ({"body": b"# x"}, {803}),
+    "value of 1 MB": ({"body": b"[profile x]\nrole_arn = " + b"a" * 1_000_000 + b"\n"}, {806}),
+    "100,000 sections": ({"body": b"[profile x]\n" * 100_000}, {802}),
     "not HTTP": ({"raw": b"SSH-2.0-OpenSSH_9.2\r\n"}, {506, 804}),
 }
 
@@ -65,6 +115,15 @@ TOKEN = {
     "NUL": ({"body": b"abc\0def"}, {403}),
     "blank inside": ({"body": b"abc def"}, {403}),
     "too long": ({"body": b"a" * 20_000}, {403}),
+    "prefix": ({"body": b"Bearer abcdefghijklmnop"}, {403}),
+    "JSON": ({"body": b'{"token":"abcdefghijklmnop"}'}, {403}),
+    "quotes": ({"body": b'"abcdefghijklmnop"'}, {403}),
+    "1 MiB": ({"body": b"a" * (1 << 20)}, {403}),
+    "endless": ({"raw": CHUNKED, "endless": b"10000\r\n" + b"a" * 0x10000 + b"\r\n"}, {403}),
+    "cut": ({"length_error": 50}, {401}),
+    "no length": ({"framing": "close"}, {401}),
+    "drip": ({"drip": 0.02}, {401, 504}),
+    "hostile reason": (plain(f"500 {EVIL}\r\nContent-Length: 0"), {401}),
     "redirect": ({"status": 302, "headers": (("Location", "/x"),)}, {401}),
     "silence": ({"hang": "headers"}, {401, 504}),
     "reset": ({"reset": "headers"}, {401}),

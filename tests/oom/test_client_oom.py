@@ -22,6 +22,7 @@ from standin.tls import Authority
 
 PRELOAD = BUILD / "tests" / "libfailmalloc.so"
 ERRORS = {3, 4, 5, 6, 7, 8, 75}        # documented exit codes that a fetch may have
+DEADLINE = "--fetch-timeout=5s"        # libcurl may lose an answer and wait on; the deadline ends that
 WORKERS = 2
 
 
@@ -38,7 +39,7 @@ class Sweep:
         report, count = os.memfd_create("report"), os.memfd_create("count")
         try:
             done = subprocess.run(
-                [CLIENT, f"--report-fd={report}", *self.args], stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                [CLIENT, f"--report-fd={report}", DEADLINE, *self.args], stdin=subprocess.DEVNULL, capture_output=True, check=False,
                 env={**self.env, "FAILMALLOC": which, "FAILMALLOC_COUNT": str(count)}, pass_fds=(report, count), timeout=20,
             )
             total = os.pread(count, 8, 0)
@@ -94,7 +95,8 @@ def test_over_https(quiet):
     authority = Authority(quiet.folder)
     service = MappingService(quiet.tokens, tls=authority.context())
     try:
-        sweep = Sweep(quiet, f"--ca-file={authority.bundle}", f"--endpoint=https://127.0.0.1:{service.port}{PATH}")
+        endpoint = f"https://127.0.0.1:{service.port}{PATH}"
+        sweep = Sweep(quiet, f"--ca-file={authority.bundle}", f"--endpoint={endpoint}")
         done, _, total = sweep.run("")
         assert done.stdout.decode() == GOLDEN and total > 400
         sweep.walk([*range(1, 401), *range(401, total + 1, 97)])

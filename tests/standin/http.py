@@ -56,7 +56,7 @@ class Answer:
     length_error: int = 0             # added to the true Content-Length
     delay: float = 0.0                # seconds before the status line
     gate: Optional[Gate] = None       # held before the status line
-    hang: Optional[str] = None        # headers | body | mid: silence until the client leaves
+    hang: Optional[str] = None        # headers | body | mid | end: silence until the client leaves
     drip: Optional[float] = None      # seconds between single bytes of the body
     drip_headers: Optional[float] = None
     cut: Optional[int] = None         # close after that many bytes of the body
@@ -64,6 +64,7 @@ class Answer:
     flood: int = 0                    # extra header lines of 80 bytes
     interim: int = 0                  # 103 answers before the real one
     raw: Optional[bytes] = None       # sent as it is instead of an answer
+    endless: bytes = b""              # after all that, again and again until the client leaves
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,6 +148,7 @@ class Server:
         self.connections = 0
         self.active = 0                # requests that came and are not answered
         self.most_active = 0
+        self.poured = 0                # bytes of endless answers that went out
         self._changed = threading.Condition()
         self._always: dict = {}
         self._next: list = []
@@ -305,6 +307,11 @@ class Server:
         else:
             self._send_head(conn, answer)
             self._send_body(conn, answer)
+        if answer.hang == "end":
+            _wait_for_end(conn)
+        while answer.endless and not self._stopping.is_set():
+            conn.sendall(answer.endless)
+            self.poured += len(answer.endless)
 
     def _send_head(self, conn: socket.socket, answer: Answer) -> None:
         for _ in range(answer.interim):
