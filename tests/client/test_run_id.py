@@ -73,7 +73,9 @@ def test_broken_labels(world, fetch, name):
     assert world.service.connections == 0
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("loop", path)], ids=["fifo", "directory", "dangling"])
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, os.mkdir, lambda path: os.symlink("loop", path)], ids=["fifo", "directory", "dangling"]
+)
 def test_labels_that_are_no_file(world, fetch, make):
     path = world.folder / "labels"
     make(path)

@@ -131,13 +131,19 @@ class Mount:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def read(self) -> str:
-        return self.config.read_text()
+        return self._clean(self.config.read_text())
 
     def touch(self) -> None:
         os.utime(self.refresh)
 
     def status(self) -> dict:
-        return json.loads((self.path / "status").read_text())
+        return json.loads(self._clean((self.path / "status").read_text()))
+
+    def _clean(self, text: str) -> str:
+        """The text, after making sure that no reader was shown a token."""
+        shown = any(secret in text for secret in self._secrets())
+        assert not shown, "a token is in a file of the mount"
+        return text
 
     def wait_status(self, test: Callable[[dict], bool], what: str, timeout: float = LONG) -> dict:
         """Looks at status until test agrees, and gives that status."""

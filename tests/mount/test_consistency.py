@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import json
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from lib.program import BUILD, environment, run
+from lib.checker import FAULTS, Checker
 from standin.stamped import stamped_text
-
-CHECKER = BUILD / "consistency-readers"
-SECONDS = 60
-FAULTS = ("torn", "empty", "stale", "back", "comment", "error")
 
 # name -> (looks, mount flags, pause between touches in microseconds, drop dentries meanwhile)
 STORMS = {
     "every touch swaps": (700_000, ["--min-refresh=0s"], 60_000, False),
-    "touches while pending": (2_000, ["--min-refresh=0s"], 500, False),
+    "touches while pending": (1_000, ["--min-refresh=0s"], 500, False),
     "collapsed touches": (100_000, ["--min-refresh=100ms"], 150_000, False),
     "dentries dropped": (150_000, ["--min-refresh=0s"], 60_000, True),
     "short ttl": (100_000, ["--min-refresh=0s", "--ttl=500ms", "--stale-wait=60s"], 150_000, False),
 }
-
-
-def check(config: Path, refresh: Path, looks: int, gap_us: int, touchers: int = 2) -> dict:
-    """Runs the checker and gives its counters."""
-    ran = run([CHECKER, config, refresh, 6, touchers, gap_us, looks, SECONDS], timeout=SECONDS + 30)
-    assert ran.code == 0, ran.err
-    return json.loads(ran.out)
 
 
 class Repeat(threading.Thread):
@@ -64,7 +52,7 @@ def test_storm(world, name):
     world.service.stamped = True
     mount = world.mount(*flags, "--wait=60s")
     with Repeat(drop_dentries, 0.005 if drop else 3600):
-        counted = check(mount.config, mount.refresh, looks, gap_us)
+        counted = Checker(mount.config, mount.refresh, looks, gap_us).counters()
     assert {fault: counted[fault] for fault in FAULTS} == dict.fromkeys(FAULTS, 0)
     assert counted["looks"] >= looks, "the machine was too slow for the number of looks"
     assert counted["newest"] > 10 and counted["touches"] > 20, "too few changes to prove anything"
@@ -91,7 +79,7 @@ class InPlace:
 def test_the_checker_catches_a_file_rewritten_in_place(world):
     naive = InPlace(world.folder)
     with Repeat(naive.rewrite, 0.001):
-        counted = check(naive.config, naive.refresh, 30_000, 5_000)
+        counted = Checker(naive.config, naive.refresh, 30_000, 5_000).counters()
     for fault in ("torn", "empty", "stale", "back"):
         assert counted[fault] > 0, f"the checker does not see {fault}: {counted}"
 
@@ -108,6 +96,6 @@ def test_the_checker_accepts_a_file_replaced_by_rename(world):
 
     replace()
     with Repeat(replace, 0.001):
-        counted = check(config, refresh, 30_000, 0, touchers=0)
+        counted = Checker(config, refresh, 30_000, 0, touchers=0).counters()
     assert (counted["torn"], counted["empty"], counted["back"], counted["error"]) == (0, 0, 0, 0)
     assert counted["newest"] > 10

@@ -2,40 +2,16 @@
 """The end: readers are answered, the mount is gone, nothing stays behind."""
 from __future__ import annotations
 
-import os
-import select
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from lib.mount import STOP_SECONDS, mounts_at
+from lib.mount import mounts_at
+from lib.procs import Family
 from lib.program import environment
 from lib.text import body, code
 from lib.world import GOLDEN
-
-
-def descendants(pid: int) -> list:
-    """All processes below pid."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [below for child in children for below in (int(child), *descendants(int(child)))]
-
-
-class Family:
-    """The processes that a daemon has started, watched until they are gone."""
-
-    def __init__(self, pid: int) -> None:
-        self._fds = [os.pidfd_open(child) for child in descendants(pid)]
-        assert self._fds, "a daemon has a notifier at least"
-
-    def wait_gone(self) -> None:
-        for fd in self._fds:
-            assert select.select([fd], [], [], STOP_SECONDS)[0], "a process outlived the daemon"
-            os.close(fd)
 
 
 def start_readers(mount, count: int) -> list:

@@ -39,6 +39,20 @@ def test_touch_sooner_than_min_refresh_is_kept_for_the_next_fetch(world):
     assert second.began - first.began > 1.8
 
 
+def test_collapsed_touch_outlives_the_patience_of_readers(world):
+    """min-refresh is longer than a reader waits: the text says so until the fetch that follows."""
+    mount = world.mount("--min-refresh=3s", "--wait=500ms")
+    mount.read()
+    world.service.roles = NEW_ROLES
+    mount.touch()
+    text = mount.read()
+    assert body(text) == GOLDEN and code(text) == 501
+    status = mount.status()
+    assert (status["stale"], status["state"], status["source"]) == (True, "stale", "last_good")
+    wait_until(lambda: mount.read() == NEW, "the fetch that follows")
+    assert world.service.count == 2
+
+
 def test_collapsed_touch_is_honoured_without_a_reader(world):
     mount = world.mount("--min-refresh=1s")
     mount.read()

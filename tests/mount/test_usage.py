@@ -58,7 +58,10 @@ def test_bad_durations_in_the_environment(world, flag):
     refuse(world, [], 3, name, "soon", env=world.env(**{name: "soon"}))
 
 
-@pytest.mark.parametrize("arg", ["--uid=x", "--gid=-1", "--config-mode=999", "--refresh-mode=rw", "--kernel-features=-x", "--log-level=loud"])
+@pytest.mark.parametrize(
+    "arg",
+    ["--uid=x", "--gid=-1", "--config-mode=999", "--refresh-mode=rw", "--kernel-features=-x", "--log-level=loud"],
+)
 def test_bad_values_of_other_flags(world, arg):
     refuse(world, [arg], 2, arg[2:].split("=")[0])
 
