@@ -309,15 +309,18 @@ static bool prepare(struct transfer *t, int64_t left_ms)
            set_headers(t);
 }
 
-/* Seconds or a date; libcurl parses both, and says 0 for nonsense and for what has passed. Saturates.
- * -1: the service did not ask. */
+/* Seconds or a date, which libcurl parses: 0 for nonsense, less for what has passed. Saturates. -1: the
+ * service did not ask. */
 static int64_t retry_after_ms(const struct transfer *t)
 {
     curl_off_t seconds = 0;
     struct curl_header *header;
     if (curl_easy_header(t->curl, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK ||
-        curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK || seconds < 0) {
+        curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK) {
         return -1;
+    }
+    if (seconds < 0) {
+        return 0;
     }
     return seconds > INT64_MAX / 1000 ? INT64_MAX : (int64_t)seconds * 1000;
 }
