@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import time
+
+import pytest
 
 from lib.program import CLIENT
 from lib.wait import wait_until
 from lib.world import GOLDEN
 
 KEY = "key-0123456789-secret"
+RUN_BYTES = 12
+
+
+def runs_of(world, content: bytes) -> list:
+    """The runs of twelve bytes of a token that are in content."""
+    secrets = [secret.encode() for secret in (KEY, *world.secrets())]
+    runs = {secret[i : i + RUN_BYTES] for secret in secrets for i in range(max(1, len(secret) - RUN_BYTES + 1))}
+    return [run for run in runs if run in content]
+
+
+def links(folder: str) -> set:
+    """Where descriptors lead, without numbers."""
+    return {os.readlink(f"{folder}/{name}").split(":")[0] for name in os.listdir(folder)}
+
+
+def mapped_files(maps: str) -> set:
+    with open(maps, encoding="utf-8") as file:
+        fields = [line.split(maxsplit=5) for line in file]
+    return {field[5].strip() for field in fields if len(field) == 6 and field[5].startswith("/") and os.path.exists(field[5].strip())}
 
 
 def start(world, *args, env=None, **popen) -> subprocess.Popen:
@@ -27,11 +50,14 @@ def test_secrets_are_in_no_place_where_others_look(world):
     try:
         gate.wait_arrived()            # the token is in its memory now
         folder = f"/proc/{process.pid}"
-        secrets = [secret.encode() for secret in (KEY, *world.secrets())]
-        for name in ("environ", "cmdline"):
+        for name in ("environ", "cmdline", "auxv", "maps", "comm", "stat", "limits", "mountinfo"):
             with open(f"{folder}/{name}", "rb") as file:
                 content = file.read()
-            assert content and not any(secret in content for secret in secrets)
+            assert content and not runs_of(world, content), name
+        assert links(f"{folder}/fd") <= {"/dev/null", "pipe", "socket", "anon_inode"}   # no file, temporary or not
+        for path in mapped_files(f"{folder}/maps"):
+            with open(path, "rb") as file:
+                assert not runs_of(world, file.read()), path
         with open(f"{folder}/limits", encoding="ascii") as file:
             core = next(line for line in file if line.startswith("Max core file size"))
         assert core.split()[4:6] == ["0", "0"]
@@ -39,6 +65,55 @@ def test_secrets_are_in_no_place_where_others_look(world):
         gate.release()
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out.decode(), err) == (0, GOLDEN, b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGQUIT], ids=str)
+def test_no_core(world, number):
+    """Whatever the parent's limit was, and while the token is in memory."""
+    gate = world.service.hold()
+    folder = world.folder / "cwd"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [CLIENT], env=world.env(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 30, 1 << 30)),
+    )
+    gate.wait_arrived()
+    process.send_signal(number)
+    _, status = os.waitpid(process.pid, 0)
+    gate.release()
+    process.returncode = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    out, err = process.communicate(timeout=20)
+    assert not os.WCOREDUMP(status) and not list(folder.iterdir())
+    assert out == b"" and not runs_of(world, err)
+
+
+@pytest.mark.parametrize("fault", [{}, {"status": 401}, {"status": 500}, {"hang": "headers"}, {"raw": b"garbage"}, "echo"], ids=str)
+@pytest.mark.parametrize("report", [True, False])
+def test_no_part_of_a_token_is_said(world, fetch, fault, report):
+    """At debug level too, and when the service sends the token back."""
+    world.tokens.raw = "".join(f"{i:03d}abcdefghi" for i in range(40))
+    if fault == "echo":
+        token = world.tokens.raw
+        fault = {"raw": f"HTTP/1.1 500 {token}\r\n{token}: {token}\r\nLocation: /{token}\r\nContent-Length: 0\r\n\r\n".encode()}
+    world.service.behave(**fault)
+    ran = fetch("--log-level=debug", "--fetch-timeout=500ms", report=report, env={"DOMINO_USER_API_KEY": KEY})
+    assert not runs_of(world, ran.out + ran.err.encode() + str(ran.report).encode())
+
+
+@pytest.mark.parametrize("body", ["{0}", "[profile {0}]\n", "[profile x]\n{0} = 1\n", "[profile x]\nrole_arn = {0}\n", "<a>{0}</a>\n"])
+def test_token_in_the_answer(world, fetch, body):
+    """Only the name of what was dropped is told, and the service chooses that: it knows the token anyway; but no value is."""
+    world.tokens.raw = "".join(f"{i:03d}abcdefghi" for i in range(40))
+    world.service.behave(body=body.format("{0}").replace("{0}", world.tokens.raw).encode())
+    ran = fetch()
+    assert ran.code == 8 and not runs_of(world, ran.out + str(ran.report["message"]).encode())
+
+
+def test_malformed_tokens_are_not_repeated(world, fetch):
+    for raw in ("secret-0123456789 with a blank", "secret-0123456789\r\nX-Injected: 1", '{"token":"secret-0123456789"}'):
+        world.tokens.behave(body=raw.encode())
+        ran = fetch(report=False)
+        assert ran.code == 4 and "0123456" not in ran.err
 
 
 def test_not_dumpable(world):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
+import socket
+import subprocess
 
 import pytest
 
 from lib.labels import EXECUTION_ID, INSTANCE, NAME, WORKLOAD_TYPE, render
+from lib.program import TESTS
 from lib.world import GOLDEN, RUN
 
 FOUND = {                              # labels -> the body of the POST
@@ -42,8 +44,23 @@ BROKEN = {
     "no quotes": f"{EXECUTION_ID}=run-63d1",
     "bad escape": f'{EXECUTION_ID}="run-\\q"',
     "twice": f'{EXECUTION_ID}="run-1"\n{EXECUTION_ID}="run-2"',
+    "cut in the key": EXECUTION_ID[:20],
+    "cut behind the key": f"{EXECUTION_ID}=",
+    "cut behind the quote": f'{EXECUTION_ID}="',
+    "line of another": f'{EXECUTION_ID}="run-63d1"\napp="x',
+    "CR LF": f'{EXECUTION_ID}="run-63d1"\r\napp="x"\r\n',
+    "byte order mark": f'\ufeff{EXECUTION_ID}="run-63d1"',
+    "text behind the value": f'{EXECUTION_ID}="run-63d1" # x',
+    "NUL in the value": f'{EXECUTION_ID}="run-63\0d1"',
+    "escaped NUL": f'{EXECUTION_ID}="run-63\\x00d1"',
+    "escaped line end": f'{EXECUTION_ID}="run-63\\nd1"',
+    "escaped quote": f'{EXECUTION_ID}="run-63\\",\\"x\\":\\"d1"',
+    "escaped umlaut": f'{EXECUTION_ID}="run-\\u00e4"',
     "binary": "\0\1\2",
     "too big": "a=\"" + "x" * 300_000 + '"',
+    "line of 10 MiB": f'{EXECUTION_ID}="run-' + "1" * (10 << 20) + '"',
+    "only a line end": "\n",
+    "empty": "",
 }
 
 
@@ -109,23 +126,35 @@ def test_bad_run_ids_are_refused(world, fetch, value):
     assert world.service.connections == 0
 
 
+SWAP = """
+import itertools, sys, time
+from pathlib import Path
+from lib.labels import EXECUTION_ID, WORKLOAD_TYPE, Labels
+labels = Labels(Path(sys.argv[1]), "aaaa")
+versions = [{EXECUTION_ID: "run-aaaa", **{f"label-{i}": "x" * 60 for i in range(200)}}, {EXECUTION_ID: "run-bbbb", WORKLOAD_TYPE: "t"}]
+print("ready", flush=True)
+for version in itertools.islice(itertools.cycle(versions), 3000):
+    labels.write(version)
+    time.sleep(0.0005)
+"""
+
+
 def test_swaps_while_reading(world, fetch):
-    """kubelet replaces the labels again and again; each fetch sees one whole version."""
-    end = threading.Event()
-    others = {f"label-{i}": "x" * 60 for i in range(200)}
+    """kubelet replaces the labels 3,000 times, hundreds a second; each fetch sees one whole version."""
+    folder = world.folder / "swapped"
     world.service.runs = None
-
-    def swap() -> None:
-        while not end.is_set():
-            world.labels.write({EXECUTION_ID: "run-aaaa", **others})
-            world.labels.write({EXECUTION_ID: "run-bbbb", WORKLOAD_TYPE: "t"})
-
-    thread = threading.Thread(target=swap)
-    thread.start()
+    swapper = subprocess.Popen(
+        ["/usr/bin/python3", "-c", SWAP, folder], env={"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+    )
     try:
-        assert all(fetch().code == 0 for _ in range(30))
+        assert swapper.stdout.readline() == b"ready\n"
+        while swapper.poll() is None:
+            assert fetch(f"--labels={folder / 'labels'}").code == 0
     finally:
-        end.set()
-        thread.join()
+        swapper.kill()
+        swapper.communicate()
+    assert swapper.returncode == 0
     versions = [{"run_id": "aaaa"}, {"run_id": "bbbb", "irsa_workload_type": "t"}]
     assert all(body in versions for body in world.service.bodies)
+    assert all(version in world.service.bodies for version in versions) and len(world.service.bodies) > 50

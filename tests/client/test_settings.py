@@ -86,3 +86,46 @@ def test_api_key_file_goes_before_the_variable(world, fetch, name):
     args = [f"{name}={path}"] if name.startswith("--") else []
     env = {"DOMINO_API_PROXY": None, "DOMINO_USER_API_KEY": "bad-key-1", **({} if args else {name: str(path)})}
     assert fetch(*args, env=env).out.decode() == GOLDEN
+
+
+def test_variables_and_files_of_curl_and_openssl_do_not_count(world, fetch):
+    """Not the proxies, not the files of a home, not the configuration of a library."""
+    home = world.folder / "home"
+    home.mkdir()
+    (home / ".netrc").write_text("machine 127.0.0.1 login evil password evil\n")
+    (home / ".curlrc").write_text('proxy = "http://127.0.0.1:1"\nheader = "X-Evil: 1"\n')
+    (home / "openssl.cnf").write_text("openssl_conf = no_such_section\nconfig_diagnostics = 1\n")
+    names = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "socks_proxy", "ftp_proxy")
+    ran = fetch(env={
+        **{name: "http://127.0.0.1:1" for name in names},
+        **{name: str(home) for name in ("HOME", "CURL_HOME", "XDG_CONFIG_HOME", "SSL_CERT_DIR", "SSL_DIR", "OPENSSL_MODULES", "OPENSSL_ENGINES")},
+        **{name: "/nonexistent" for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")},
+        "OPENSSL_CONF": str(home / "openssl.cnf"), "NETRC": str(home / ".netrc"), "no_proxy": "", "NO_PROXY": "",
+        "AWS_CONFIG_FILE": "/nonexistent", "AWS_PROFILE": "evil", "RES_OPTIONS": "attempts:0", "LOCALDOMAIN": "evil.invalid",
+    })
+    assert ran.out.decode() == GOLDEN
+    assert (world.tokens.connections, world.service.connections) == (1, 1)
+    assert all("evil" not in str(request.headers) for request in world.service.requests + world.tokens.requests)
+
+
+@pytest.mark.parametrize("name", ["ENDPOINT", "MAPPING_ENDPOINT", "irsafs_endpoint", "DOMINO_IRSA_ENDPOINT_", "IRSAFS_URL"])
+def test_other_names_do_not_count(fetch, name):
+    ran = fetch(env={"DOMINO_IRSA_ENDPOINT": None, name: "http://127.0.0.1:1/"})
+    assert (ran.code, ran.report["code"]) == (3, 301)
+
+
+BAD_URLS = ("127.0.0.1/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "HTTP://127.0.0.1/", "http:127.0.0.1", "http://", "http://h/#x",
+            "http://a b/", "http://h/\x1b", "http://h:0/", "http://h:99999/", "http://user:pw@h/", "https://[::1", "http://h\\x/", "http://é/")
+
+
+@pytest.mark.parametrize("url", BAD_URLS, ids=ascii)
+def test_only_plain_http_and_https_urls(world, fetch, url):
+    """Nothing is guessed: a scheme that is missing does not become http."""
+    assert fetch(f"--endpoint={url}").report["code"] == 202
+    assert fetch(env={"DOMINO_IRSA_ENDPOINT": url}).report["code"] == 302
+    assert fetch(f"--token-url={url}").report["code"] == 202
+    assert world.tokens.connections == world.service.connections == 0
+
+
+def test_plain_http_is_named(world, fetch):
+    assert fetch().report["endpoint"] == {"scheme": "http", "host": "127.0.0.1", "tls": "none"}
