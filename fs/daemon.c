@@ -275,13 +275,18 @@ static void on_fuse(evutil_socket_t fd, short what, void *user)
     struct daemon *d = user;
     (void)fd;
     (void)what;
-    if (!irsafs_session_receive(d->session)) {
+    bool open = irsafs_session_receive(d->session);
+    struct irsafs_kernel kernel = irsafs_session_kernel(d->session);
+    if (!open && !kernel.ready) {
+        finish(d, irsafs_error_set(d->err, IRSAFS_E_MEMORY, "the kernel's first request failed"));
+        return;
+    }
+    if (!open) {
         finish(d, irsafs_error_set(d->err, IRSAFS_E_CONNECTION_LOST,
                                    "the kernel closed the file system on %s",
                                    d->settings->mountpoint));
         return;
     }
-    struct irsafs_kernel kernel = irsafs_session_kernel(d->session);
     if (kernel.missing != NULL) {
         finish(d, irsafs_error_set(d->err, IRSAFS_E_KERNEL, "this kernel's FUSE lacks %s",
                                    kernel.missing));

@@ -71,6 +71,9 @@ bool irsafs_session_receive(struct irsafs_session *s)
             return n == -EAGAIN || n == -EINTR || n == -ENOMEM;
         }
         fuse_session_process_buf(s->fuse, &s->request);
+        if (!s->kernel.ready) {
+            return false; /* the first request is INIT: unanswered, the kernel refuses all others */
+        }
     }
     return true;
 }

@@ -177,8 +177,8 @@ static enum irsafs_code check_empty(const char *path, struct irsafs_error *err)
 {
     DIR *dir = opendir(path);
     if (dir == NULL) {
-        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "open mount point %s: %s", path,
-                                strerrordesc_np(errno));
+        return irsafs_error_set(err, errno == ENOMEM ? IRSAFS_E_MEMORY : IRSAFS_E_NO_MOUNTPOINT,
+                                "open mount point %s: %s", path, strerrordesc_np(errno));
     }
     enum irsafs_code code = IRSAFS_OK;
     const struct dirent *entry;
@@ -244,8 +244,21 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 
 /* ---- mounting */
 
-enum irsafs_code
-irsafs_mountpoint_mount(const char *path, int *ret_fd, int *ret_mount_id, struct irsafs_error *err)
+/* Of the topmost mount on path; -1 unknown. Needs neither descriptor nor memory nor /proc, so that a
+ * process which has run out of them does not leave its mount behind; asks nobody who serves it. */
+static int64_t mount_id_of(const char *path)
+{
+    struct statx st;
+    bool known =
+        statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) == 0 &&
+        (st.stx_mask & STATX_MNT_ID) != 0;
+    return known ? (int64_t)st.stx_mnt_id : -1;
+}
+
+enum irsafs_code irsafs_mountpoint_mount(const char *path,
+                                         int *ret_fd,
+                                         int64_t *ret_mount_id,
+                                         struct irsafs_error *err)
 {
     int fd = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
@@ -262,17 +275,14 @@ irsafs_mountpoint_mount(const char *path, int *ret_fd, int *ret_mount_id, struct
         return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "mount on %s: %s", path,
                                 strerrordesc_np(saved_errno));
     }
-    struct layer top = {.id = -1};
-    (void)top_layer(path, &top); /* without /proc it is found neither now nor at the end */
     *ret_fd = fd;
-    *ret_mount_id = top.id;
+    *ret_mount_id = mount_id_of(path);
     return IRSAFS_OK;
 }
 
-void irsafs_mountpoint_unmount(const char *path, int mount_id)
+void irsafs_mountpoint_unmount(const char *path, int64_t mount_id)
 {
-    struct layer top;
-    if (!top_layer(path, &top) || top.id != mount_id) {
+    if (mount_id_of(path) != mount_id) {
         return; /* somebody has unmounted it, or mounted over it: what is there now is not ours */
     }
     if (umount2(path, MNT_DETACH) != 0) {

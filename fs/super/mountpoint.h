@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The place where irsafs mounts: judged, mounted, unmounted. */
 
@@ -23,11 +24,11 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
  * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED. */
 enum irsafs_code irsafs_mountpoint_mount(const char *path,
                                          int *ret_fd,
-                                         int *ret_mount_id,
+                                         int64_t *ret_mount_id,
                                          struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
 /* Detaches that mount, if it is still the one on top: names vanish at once, open files stay until they
  * are closed. What somebody else has mounted there is left alone: it may be the volume below us. */
-void irsafs_mountpoint_unmount(const char *path, int mount_id);
+void irsafs_mountpoint_unmount(const char *path, int64_t mount_id);
 
 #endif
