@@ -20,21 +20,26 @@ STOP_SECONDS = 6.0                     # the promise is 2 s; the rest is for slo
 EXTRA_ARGS = shlex.split(os.environ.get("IRSAFS_MOUNT_ARGS", ""))
 
 
-def mounts_at(path: Path) -> list:
-    """The file system types mounted on path, lowest first."""
-    types = []
+def _mount_table() -> list:
+    """Pairs of mount point and file system type, in the order of mounting."""
+    table = []
     for line in os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).splitlines():
         fields = line.split(" ")
         point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), fields[4])
-        if point == str(path):
-            types.append(fields[fields.index("-") + 1])
-    return types
+        table.append((Path(point), fields[fields.index("-") + 1]))
+    return table
 
 
-def unmount_all(path: Path) -> None:
-    """Takes away whatever irsafs left at this one path."""
-    while "fuse.irsafs" in mounts_at(path):
-        subprocess.run(["umount", "-l", str(path)], check=True)
+def mounts_at(path: Path) -> list:
+    """The file system types mounted on path, lowest first."""
+    return [fstype for point, fstype in _mount_table() if point == path]
+
+
+def unmount_all(folder: Path) -> None:
+    """Takes away whatever irsafs left on this folder and in it."""
+    for point, fstype in reversed(_mount_table()):
+        if fstype == "fuse.irsafs" and point.is_relative_to(folder):
+            subprocess.run(["umount", "-l", str(point)], check=True)
 
 
 class Mount:

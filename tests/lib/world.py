@@ -11,7 +11,7 @@ from standin.mapping import GOLDEN_ROLES, MappingService, render
 from standin.token import TokenEndpoint
 
 from .labels import Labels
-from .mount import Mount
+from .mount import Mount, unmount_all
 from .program import environment
 
 RUN = "63d1a0b2c3d4e5f6a7b8c9d0"
@@ -68,6 +68,7 @@ class World:
                 errors.append(error)
         self.service.close()
         self.tokens.close()
+        unmount_all(self.folder)     # what a test started by itself and lost
         shutil.rmtree(self.folder)
         assert not errors, "\n".join(f"{type(e).__name__}: {e}" for e in errors)
         assert self.service.violations == [] and self.tokens.violations == [], (
