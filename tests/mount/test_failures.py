@@ -24,7 +24,7 @@ def check_text(text: str, kept: bool, codes: set) -> None:
         assert profiles(text) == []
     top = "\n".join(comments(text))
     assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", top), "no time since when"
-    for word in ("html", "SSH", "credential_process", "injected"):
+    for word in ("html", "SSH", "credential_process", "injected", "evil"):
         assert word not in top.replace("text/html", ""), "foreign words in the text"
 
 
