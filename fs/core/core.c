@@ -320,7 +320,9 @@ static void open_epoch(struct irsafs_core *c, int64_t now_ms, struct timespec re
         c->epoch++;
         c->touched_s = real.tv_sec;
     }
-    if (begun || !irsafs_is_pending(cur) || c->next_deadline_ms == 0) {
+    /* Readers that wait for a late service (starts_late) were promised their time before. */
+    bool promised = !c->flight.running && c->last_number == 0 && c->next_deadline_ms > now_ms;
+    if (!promised && (begun || !irsafs_is_pending(cur) || c->next_deadline_ms == 0)) {
         c->next_deadline_ms = now_ms + c->settings.wait_ms;
     }
     if (!c->touched) {
@@ -458,8 +460,12 @@ void irsafs_core_landed(struct irsafs_core *c,
             c->failure.in_a_row = 0;
             c->failure.next_try_ms = now_ms + START_RETRY_MS;
             ask(c, now_ms + START_RETRY_MS);
-            if (c->next_deadline_ms == 0) {
-                c->next_deadline_ms = c->flight_deadline_ms;
+            /* They go on waiting, but no longer than they were promised. */
+            if (c->flight_deadline_ms != 0) {
+                c->next_deadline_ms =
+                    c->next_deadline_ms == 0
+                        ? c->flight_deadline_ms
+                        : irsafs_min_ms(c->next_deadline_ms, c->flight_deadline_ms);
             }
             return;
         }
