@@ -90,14 +90,37 @@ def test_broken_labels(world, fetch, name):
     assert world.service.connections == 0
 
 
-@pytest.mark.parametrize(
-    "make", [os.mkfifo, os.mkdir, lambda path: os.symlink("loop", path)], ids=["fifo", "directory", "dangling"]
-)
-def test_labels_that_are_no_file(world, fetch, make):
+def make_socket(path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+
+
+NO_FILES = {
+    "FIFO": os.mkfifo,
+    "directory": os.mkdir,
+    "dangling": lambda path: os.symlink("nowhere", path),
+    "loop": lambda path: os.symlink(path, path),
+    "device": lambda path: os.symlink("/dev/zero", path),
+    "terminal": lambda path: os.symlink("/dev/tty", path),
+    "socket": make_socket,
+}
+
+
+@pytest.mark.parametrize("name", NO_FILES)
+def test_labels_that_are_no_file(world, fetch, name):
     path = world.folder / "labels"
-    make(path)
-    ran = fetch(f"--labels={path}")
+    NO_FILES[name](path)
+    ran = fetch(f"--labels={path}", timeout=5)
     assert (ran.code, ran.report["code"]) == (3, 304)
+    assert world.service.connections == 0
+
+
+def test_dangling_volume(world, fetch):
+    """What an update that stopped half-way leaves behind."""
+    world.labels.path.with_name("..data").unlink()
+    assert fetch().report["code"] == 304
+    world.labels.run(RUN)
+    assert fetch().out.decode() == GOLDEN
 
 
 def test_given_run_id_goes_first(world, fetch):
