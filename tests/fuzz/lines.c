@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For targets whose input is lines: every other mutation moves, doubles or removes a whole line, which
- * changes of single bytes hardly ever do. */
+/* For targets whose input is lines: every other mutation moves, doubles or removes a whole line or cuts
+ * the end off, which changes of single bytes hardly ever do. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
@@ -29,8 +29,12 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     size_t from = line_at(data, size, size > 0 ? seed / 16 % size : 0);
     size_t end = line_end(data, size, from);
     size_t len = end - from;
-    unsigned kind = seed % 8; /* 0, 1: double; 2: move; 3: remove; else bytes */
-    if (kind > 3 || len == 0 || len > sizeof(line) || size + len > max_size) {
+    unsigned kind = seed % 10;   /* 0, 1: double; 2: move; 3: remove; 4: cut; else bytes */
+    if (kind == 4 && size > 1) { /* an empty text is no mutation for libFuzzer */
+        size_t cut = seed / 16 % 8 == 0 ? seed / 128 % (size - 1) : 0;
+        return size - 1 - cut;
+    }
+    if (kind > 3 || len == 0 || len == size || len > sizeof(line) || size + len > max_size) {
         return LLVMFuzzerMutate(data, size, max_size);
     }
     memcpy(line, data + from, len);
