@@ -28,6 +28,7 @@ def test_failing_service(world, fetch, name):
     fault, codes = SERVICE[name]
     world.service.behave(**fault)
     check(fetch("--fetch-timeout=700ms", preexec_fn=small), codes)
+    assert world.service.connections == (2 if name in ("401", "403") else 1)   # trying again is the daemon's
     assert world.service.poured < 16 << 20   # what the sockets hold; 64 MiB and more were on offer
 
 

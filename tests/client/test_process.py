@@ -224,3 +224,34 @@ def test_interrupted_by_a_signal(world):
         gate.release()
         out, _ = process.communicate(timeout=20)
     assert process.returncode == -15 and out == b""
+
+
+def test_no_file_is_ever_written(world, fetch):
+    """Neither a read-only root nor a missing /tmp can matter: with a limit of zero bytes all is well."""
+    ran = fetch(report=False, env={"TMPDIR": "/nonexistent"}, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    assert (ran.code, ran.out.decode(), ran.err) == (0, GOLDEN, "")
+
+
+@pytest.mark.parametrize("number", range(4, 16))
+def test_few_descriptors(world, fetch, number):
+    """The good text or an error, with a report where its descriptor is among the few."""
+    ran = fetch(report=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (number, number)))
+    assert ran.out.decode() == (GOLDEN if ran.code == 0 else "")
+    assert ran.code in (0, 3, 4, 5, 75) and ("IRSAFS-E" in ran.err) == (ran.code != 0)
+
+
+@pytest.mark.parametrize("closed, code", [("<&-", 0), ("2>&-", 0), ("<&- 2>&-", 0), (">&-", 2), ("<&- >&- 2>&-", 2)])
+def test_closed_standard_descriptors(world, closed, code):
+    """What is opened later must not get their numbers: no log line in a socket, no text in the report. Text that
+    nobody takes is a failure."""
+    report = os.memfd_create("report")
+    try:
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$0" --report-fd={report} {closed}', CLIENT], env=world.env(), stdin=subprocess.DEVNULL,
+            capture_output=True, pass_fds=(report,), timeout=20, check=False,
+        )
+        told = json.loads(os.pread(report, 1 << 16, 0))
+    finally:
+        os.close(report)
+    assert (done.returncode, done.stderr, told["code"]) == (75 if code else 0, b"", code)
+    assert done.stdout.decode() == ("" if code else GOLDEN)
