@@ -22,13 +22,13 @@ passed=0
 failed=0
 summary=()
 
-# tier NAME COMMAND...: runs it, counts it as one test unless it leaves JUnit reports NAME*.xml
+# tier NAME COMMAND...: runs it, counts it as one test unless it leaves a JUnit report NAME.xml
 tier() {
     local name=$1 begin=$SECONDS status=0 counts
     shift
     printf '\n== %s\n' "$name"
     "$@" || status=$?
-    counts=$(/usr/bin/python3 tests/lint/count.py "$status" "$reports/$name"*.xml) || counts="0 1"
+    counts=$(/usr/bin/python3 tests/lint/count.py "$status" "$reports/$name.xml") || counts="0 1"
     passed=$((passed + ${counts% *}))
     failed=$((failed + ${counts#* }))
     summary+=("$(printf '%4d s  %-18s %s' $((SECONDS - begin)) "$name" \
@@ -107,6 +107,10 @@ if $all; then
     tier asan-unit unit asan asan-unit
     tier asan-client pytests asan asan-client client
     tier asan-mount pytests asan asan-mount mount
+    tier oom pytests dev oom oom
+    tier host pytests dev host host
+    tier fuzz tests/fuzz/run 60
+    tier teeth tests/fuzz/teeth
     tier tsan build tsan
     tier tsan-unit unit tsan tsan-unit
     tier tsan-mount pytests tsan tsan-mount mount/test_single_flight.py mount/test_touch.py \
