@@ -73,6 +73,7 @@ BAD = {                                # what the leaf is like -> a word of the 
 }
 
 
+@pytest.mark.filterwarnings("ignore:SHA1 signatures")
 @pytest.mark.parametrize("name", BAD)
 def test_bad_certificate(serve, fetch, authority, name):
     leaf, word = BAD[name]
@@ -85,6 +86,26 @@ def test_bad_certificate(serve, fetch, authority, name):
 def test_weakest_certificate_that_is_taken(serve, fetch, authority):
     ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context(rsa_bits=2048))}")
     assert ran.out.decode() == GOLDEN
+
+
+OPENSSL_CONF = """openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = weak
+[weak]
+CipherString = DEFAULT:@SECLEVEL=0
+MinProtocol = TLSv1
+"""
+
+
+@pytest.mark.parametrize("leaf", [{"rsa_bits": 1024}, {"newest": ssl.TLSVersion.TLSv1_1}], ids=["RSA-1024", "TLS 1.1"])
+def test_configuration_of_openssl_weakens_nothing(world, serve, fetch, authority, leaf):
+    conf = world.folder / "openssl.cnf"
+    conf.write_text(OPENSSL_CONF)
+    url = serve(authority.context(**leaf))
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={url}", env={"OPENSSL_CONF": str(conf)})
+    assert ran.report["code"] == 505 and serve.server.count == 0
 
 
 @pytest.mark.parametrize("chain, code", [(True, 0), (False, 505)])

@@ -15,6 +15,7 @@ BUILD = Path(os.environ.get("IRSAFS_BUILD", TESTS.parent / "build" / "dev")).res
 IRSAFS = BUILD / "irsafs"
 CLIENT = BUILD / "irsafs-client"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+RUN_LENGTH = 12                        # so much of a token is a leak
 USER = 12574                           # the uid of Domino's run containers
 
 SUSPICIOUS = re.compile(
@@ -29,11 +30,18 @@ def environment(**names: str) -> dict:
     return {"PATH": PATH, "LANG": "C.UTF-8", **kept, **names}
 
 
+def token_runs(text: str, secrets: list) -> int:
+    """How many runs of twelve characters of a secret are in text; shorter secrets count as a whole."""
+    runs = {text[i : i + RUN_LENGTH] for i in range(len(text) - RUN_LENGTH + 1)}
+    return sum(
+        secret[i : i + RUN_LENGTH] in runs if len(secret) >= RUN_LENGTH else secret in text
+        for secret in secrets for i in range(max(1, len(secret) - RUN_LENGTH + 1))
+    )
+
+
 def check_output(text: str, secrets: list) -> None:
-    """Fails on traces of a crash, or when a secret was printed; never repeats the secret."""
-    for secret in secrets:
-        text_is_clean = secret not in text
-        assert text_is_clean, "a token is in the output"
+    """Fails on traces of a crash, or when a part of a secret was printed; never repeats the secret."""
+    assert token_runs(text, secrets) == 0, "a token is in the output"
     found = SUSPICIOUS.search(text)
     assert not found, f"suspicious output: {text[max(0, found.start() - 300):found.end() + 1500]}"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
 from lib.labels import EXECUTION_ID
+from lib.program import token_runs
 from lib.text import body, code, comments
 from lib.wait import wait_until
 from lib.world import GOLDEN, RUN
@@ -124,6 +127,21 @@ def test_other_api_key_means_other_user(world):
     assert body(look_after_touch(mount)) == GOLDEN
     path.write_text("key-of-eve-45678")
     assert body(look_after_touch(mount)) == ""
+
+
+def test_no_part_of_a_token_is_shown(world):
+    """Good, refused, malformed and sent back by the service: not in the text, `status`, log, nor in /proc."""
+    world.tokens.raw = "".join(f"{i:03d}abcdefghi" for i in range(40))
+    token = world.tokens.raw.encode()
+    mount = world.mount(*ARGS, "--log-level=debug")
+    seen = mount.read()
+    for fault in ({"status": 401}, {"raw": b"HTTP/1.1 500 " + token + b"\r\n\r\n"}, {"body": b"[profile x]\nrole_arn = " + token + b"\n"}, {"hang": "body"}):
+        world.service.behave(**fault)
+        seen += look_after_touch(mount) + json.dumps(mount.status())
+    folder = Path(f"/proc/{mount.process.pid}")
+    for name in ("cmdline", "environ", "maps", "mountinfo"):
+        seen += (folder / name).read_text()
+    assert token_runs(seen + mount.log(), world.secrets()) == 0
 
 
 # --- labels -----------------------------------------------------------------------------------------
