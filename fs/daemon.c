@@ -8,6 +8,7 @@
 #include "fs/status.h"
 #include "fs/super/answer.h"
 #include "fs/super/flight.h"
+#include "fs/super/mountpoint.h"
 #include "fs/super/notifier.h"
 
 #include <errno.h>
@@ -297,6 +298,24 @@ static void on_fuse(evutil_socket_t fd, short what, void *user)
 
 /* ---- life */
 
+/* libevent ends the process when it lacks memory or descriptors: not without unmounting. */
+static const struct irsafs_daemon_settings *served;
+
+static void on_event_log(int severity, const char *text)
+{
+    irsafs_log(severity < EVENT_LOG_WARN ? IRSAFS_LOG_DEBUG : IRSAFS_LOG_WARN, "libevent",
+               "text=\"%s\"", text);
+}
+
+static void on_event_fatal(int status)
+{
+    struct irsafs_error err;
+    (void)status;
+    irsafs_mountpoint_unmount(served->mountpoint, served->mount_id);
+    (void)irsafs_error_set(&err, IRSAFS_E_IO, "the event loop gave up: see the line before");
+    _exit(irsafs_error_report("irsafs", &err));
+}
+
 static bool add(struct event *event)
 {
     return event != NULL && event_add(event, NULL) == 0;
@@ -376,6 +395,9 @@ enum irsafs_code irsafs_daemon_run(const struct irsafs_daemon_settings *settings
         .result = IRSAFS_OK,
         .err = err,
     };
+    served = settings;
+    event_set_log_callback(on_event_log);
+    event_set_fatal_callback(on_event_fatal);
     enum irsafs_code code = init(&d, err);
     if (code == IRSAFS_OK) {
         (void)sigprocmask(SIG_SETMASK, settings->signals, NULL);

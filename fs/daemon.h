@@ -14,6 +14,7 @@
 
 struct irsafs_daemon_settings {
     const char *mountpoint; /* mounted already; absolute */
+    int64_t mount_id;       /* its mount, to be taken away where the caller cannot do it any more */
     struct irsafs_core_settings core;
     uid_t uid;
     gid_t gid;

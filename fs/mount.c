@@ -10,7 +10,6 @@
 #include "fs/daemon.h"
 #include "fs/super/mountpoint.h"
 
-#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,27 +278,6 @@ static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
     return code;
 }
 
-/* libevent ends the process when it lacks memory or descriptors: not without unmounting. */
-static struct {
-    const char *mountpoint;
-    int64_t mount_id;
-} served;
-
-static void on_event_log(int severity, const char *text)
-{
-    irsafs_log(severity < EVENT_LOG_WARN ? IRSAFS_LOG_DEBUG : IRSAFS_LOG_WARN, "libevent",
-               "text=\"%s\"", text);
-}
-
-static void on_event_fatal(int status)
-{
-    struct irsafs_error err;
-    (void)status;
-    irsafs_mountpoint_unmount(served.mountpoint, served.mount_id);
-    (void)irsafs_error_set(&err, IRSAFS_E_IO, "the event loop gave up: see the line before");
-    _exit(irsafs_error_report("irsafs", &err));
-}
-
 static enum irsafs_code
 serve(const struct plan *p, const sigset_t *signals, struct irsafs_error *err)
 {
@@ -331,14 +309,12 @@ serve(const struct plan *p, const sigset_t *signals, struct irsafs_error *err)
         .signals = signals,
     };
     int fuse_fd = -1;
-    enum irsafs_code code = irsafs_mountpoint_mount(p->mountpoint, &fuse_fd, &served.mount_id, err);
+    enum irsafs_code code =
+        irsafs_mountpoint_mount(p->mountpoint, &fuse_fd, &settings.mount_id, err);
     if (code == IRSAFS_OK) {
-        served.mountpoint = p->mountpoint;
-        event_set_log_callback(on_event_log);
-        event_set_fatal_callback(on_event_fatal);
         irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", p->mountpoint);
         code = irsafs_daemon_run(&settings, fuse_fd, err);
-        irsafs_mountpoint_unmount(p->mountpoint, served.mount_id);
+        irsafs_mountpoint_unmount(p->mountpoint, settings.mount_id);
         irsafs_log(IRSAFS_LOG_INFO, "unmounted", "mountpoint=%s", p->mountpoint);
     }
     return code;

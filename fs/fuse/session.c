@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/fuse/session.h"
 
+#include "base/log.h"
 #include "fs/fuse/ops.h"
 
 #include <errno.h>
+#include <fuse_log.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { REQUESTS_PER_TURN = 16 }; /* then the loop looks at its other descriptors */
@@ -21,6 +26,16 @@ static ssize_t io_read(int fd, void *buf, size_t size, void *user)
     return read(fd, buf, size);
 }
 
+/* libfuse would write to stderr itself, and wait there for whoever does not read it. */
+static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
+{
+    char text[200];
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    text[strcspn(text, "\n")] = '\0';
+    irsafs_log(level <= FUSE_LOG_WARNING ? IRSAFS_LOG_WARN : IRSAFS_LOG_DEBUG, "libfuse",
+               "text=\"%s\"", text);
+}
+
 enum irsafs_code irsafs_session_new(const struct irsafs_session_settings *settings,
                                     int fuse_fd,
                                     struct irsafs_session **ret_session,
@@ -31,6 +46,7 @@ enum irsafs_code irsafs_session_new(const struct irsafs_session_settings *settin
     char *argv[] = {name, NULL};
     struct fuse_args args = FUSE_ARGS_INIT(1, argv);
     struct irsafs_session *s = calloc(1, sizeof(*s));
+    fuse_set_log_func(on_fuse_log);
     if (s == NULL) {
         return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the FUSE session");
     }

@@ -25,6 +25,7 @@ from lib.world import GOLDEN
 
 PRELOAD = BUILD / "tests" / "libfailmalloc.so"
 WORKERS = 2
+LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z (DEBUG|INFO|WARN|ERROR) |irsafs: .*\(IRSAFS-E\d{3}\)$|  -> ")
 # A look that meets the failure itself may fail with one of these; the text that says so is better.
 ERRORS = {errno.ENOMEM, errno.EAGAIN}
 
@@ -125,6 +126,9 @@ def judge(world, client: Path, n: int) -> tuple:
         found = SUSPICIOUS.search(run.words())
         if found and not wrong:
             wrong = f"said {found[0]!r}"
+        foreign = [line for line in run.words().splitlines() if not LINE.match(line)]
+        if foreign and not wrong:
+            wrong = f"a library wrote past the log: {foreign[0]!r}"
     except Exception as error:         # told with its number, after the others
         wrong = f"{type(error).__name__}: {error}"
     return (f"{n}: {wrong}" if wrong else ""), run.close()
