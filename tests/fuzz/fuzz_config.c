@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The input is a text as a service may send it. Whatever it is: the outcome is canonical or refused
- * with a code of the contract; every line of it is a line that we write, every role in it stood in the
- * input; and rewriting the outcome changes nothing and drops nothing. */
+ * with a code of the contract; every line of it is a line that we write, every role and every name in
+ * it stood in the input; and rewriting the outcome changes nothing and drops nothing. */
 #include "base/awsconfig/canon.h"
 #include "base/awsconfig/config.h"
 #include "base/awsconfig/rewrite.h"
 #include "base/limits.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Not the default one: then a path that comes from the input cannot pass for ours. */
@@ -26,6 +27,27 @@ static bool is_allowed_line(struct irsafs_str line, struct irsafs_str input)
            irsafs_str_starts(line, "[profile ");
 }
 
+/* name, as it is or without "@ACCOUNT", stood in a header of the input ('=' and ',' became '-'). */
+static bool is_from_input(struct irsafs_str name, struct irsafs_str input)
+{
+    char header[sizeof("[profile ") + IRSAFS_PROFILE_NAME_MAX + 1];
+    struct irsafs_str text = {fuzz_copy(input), input.len};
+    bool found = false;
+    for (size_t i = 0; i < input.len; i++) {
+        char *c = (char *)(uintptr_t)text.ptr + i;
+        *c = *c == '=' || *c == ',' ? '-' : *c;
+    }
+    for (int round = 0; round < 2 && !found; round++) {
+        bool whole = irsafs_str_is(name, "default");
+        int n = snprintf(header, sizeof(header), "%s%.*s]", whole ? "[" : "[profile ",
+                         (int)name.len, name.ptr);
+        found = memmem(text.ptr, text.len, header, (size_t)n) != NULL;
+        name.len -= name.len > 13 && name.ptr[name.len - 13] == '@' ? 13 : 0;
+    }
+    free((void *)(uintptr_t)text.ptr);
+    return found;
+}
+
 static void assert_lines(struct irsafs_str text, struct irsafs_str input, size_t n_profiles)
 {
     struct irsafs_str line;
@@ -37,6 +59,8 @@ static void assert_lines(struct irsafs_str text, struct irsafs_str input, size_t
     while (irsafs_str_next_line(&text, &line)) {
         FUZZ_ASSERT(is_allowed_line(line, input));
         n_headers += line.ptr[0] == '[' ? 1 : 0;
+        struct irsafs_str name = {line.ptr + 9, line.len - 10};
+        FUZZ_ASSERT(!irsafs_str_starts(line, "[profile ") || is_from_input(name, input));
     }
     FUZZ_ASSERT(n_headers == n_profiles);
 }
