@@ -26,7 +26,7 @@ struct transfer {
     struct curl_slist *headers;
     struct irsafs_buf *body;
     char reason[CURL_ERROR_SIZE];
-    char certificate[64]; /* what is wrong with the certificate, where libcurl's reason says less */
+    char certificate[80]; /* why it was refused; "" when it was not */
     struct irsafs_http_head head;
     /* why a callback stopped the transfer */
     bool enough; /* the status says it all */
@@ -88,30 +88,33 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
     return n;
 }
 
-/* A validity that has ended or not begun, with the day: who reads it knows whether certificate or
- * clock is wrong. */
-static void note_validity(struct transfer *t, X509_STORE_CTX *ctx)
+/* Why a certificate is refused: in OpenSSL's words, but a validity that has ended or not begun with the
+ * day, which tells the reader whether certificate or clock is wrong. */
+static void note_refusal(struct transfer *t, X509_STORE_CTX *ctx)
 {
     const X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
     int error = X509_STORE_CTX_get_error(ctx);
     bool expired = error == X509_V_ERR_CERT_HAS_EXPIRED;
+    bool early = error == X509_V_ERR_CERT_NOT_YET_VALID;
     struct tm day;
-    if ((!expired && error != X509_V_ERR_CERT_NOT_YET_VALID) || cert == NULL ||
-        ASN1_TIME_to_tm(expired ? X509_get0_notAfter(cert) : X509_get0_notBefore(cert), &day) !=
+    if ((expired || early) && cert != NULL &&
+        ASN1_TIME_to_tm(expired ? X509_get0_notAfter(cert) : X509_get0_notBefore(cert), &day) ==
             1) {
-        return;
+        (void)snprintf(t->certificate, sizeof(t->certificate), "%scertificate %s %04d-%02d-%02d%s",
+                       X509_STORE_CTX_get_error_depth(ctx) > 0 ? "CA " : "",
+                       expired ? "expired" : "not valid before", day.tm_year + 1900, day.tm_mon + 1,
+                       day.tm_mday, expired ? "" : " (local clock?)");
+    } else {
+        (void)snprintf(t->certificate, sizeof(t->certificate), "%s",
+                       X509_verify_cert_error_string(error));
     }
-    (void)snprintf(t->certificate, sizeof(t->certificate), "%scertificate %s %04d-%02d-%02d%s",
-                   X509_STORE_CTX_get_error_depth(ctx) > 0 ? "CA " : "",
-                   expired ? "expired" : "not valid before", day.tm_year + 1900, day.tm_mon + 1,
-                   day.tm_mday, expired ? "" : " (local clock?)");
 }
 
 static int on_verify(X509_STORE_CTX *ctx, void *arg)
 {
     int ok = X509_verify_cert(ctx);
     if (ok != 1) {
-        note_validity(arg, ctx);
+        note_refusal(arg, ctx);
     }
     return ok;
 }
@@ -216,18 +219,15 @@ static bool set_headers(struct transfer *t)
     return ok;
 }
 
-/* Why TLS failed, in OpenSSL's words; never the peer's. */
+/* Why TLS failed, never in the peer's words. libcurl passes OpenSSL's on: "error:0A00010B:SSL
+ * routines::wrong version number". */
 static const char *tls_reason(const struct transfer *t)
 {
-    long result = 0;
+    const char *words = strstr(t->reason, "error:");
     if (t->certificate[0] != '\0') {
         return t->certificate;
     }
-    if (curl_easy_getinfo(t->curl, CURLINFO_SSL_VERIFYRESULT, &result) == CURLE_OK &&
-        result != X509_V_OK) {
-        return X509_verify_cert_error_string(result);
-    }
-    return t->reason[0] != '\0' ? t->reason : "handshake failed";
+    return words != NULL ? strrchr(words, ':') + 1 : "handshake failed";
 }
 
 static enum irsafs_code tls_failure(const struct transfer *t, struct irsafs_error *err)

@@ -171,6 +171,15 @@ def test_old_protocols_are_refused(serve, fetch, authority):
     context = authority.context(newest=ssl.TLSVersion.TLSv1_1)
     ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(context)}")
     assert ran.report["code"] == 505 and serve.server.count == 0
+    assert ran.report["message"] == "TLS with 127.0.0.1: tlsv1 alert protocol version"
+
+
+def test_no_cipher_in_common(serve, fetch, authority):
+    context = authority.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("NULL:@SECLEVEL=0")
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(context)}")
+    assert ran.report["message"] == "TLS with 127.0.0.1: sslv3 alert handshake failure"
 
 
 def test_plain_text_where_tls_is_expected(fetch):
@@ -186,7 +195,7 @@ def test_plain_text_where_tls_is_expected(fetch):
         thread.start()
         ran = fetch(f"--endpoint=https://127.0.0.1:{listener.getsockname()[1]}/")
         thread.join()
-    assert ran.report["code"] == 505
+    assert ran.report["code"] == 505 and ran.report["message"] == "TLS with 127.0.0.1: wrong version number"
 
 
 def test_skipping_verification_is_said_aloud(serve, fetch, authority):
