@@ -7,8 +7,8 @@ build="gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libevent-dev libj
        libcurl4-openssl-dev libssl-dev libjwt-dev libcmocka-dev ca-certificates"
 demo="$build python3 python3-boto3 python3-cryptography python3-jwt"
 test="$demo python3-pytest awscli openssl util-linux binutils"
-all="$test clang clang-format clang-tidy cppcheck shellcheck valgrind libc6-dbg
-     gdb strace fio stress-ng libfaketime"
+all="$test clang clang-format clang-tidy libclang-rt-14-dev patch cppcheck shellcheck valgrind
+     libc6-dbg gdb strace fio stress-ng libfaketime"
 
 case "${1:-}" in
 build) wanted=$build ;;
