@@ -168,3 +168,32 @@ def test_abort_with_waiters(world, connections):
     gate.release()
     world.service.normal()
     restart(mount)
+
+
+# ---- where it begins again
+
+def test_busy_mount_point(world):
+    """Somebody stands in the directory and has a file of it open, before the mount and after it."""
+    mount = world.prepare()
+    (mount.path / "config").write_text("an older file of our name\n")
+    inside = subprocess.Popen(["sleep", "600"], cwd=mount.path)
+    with (mount.path / "config").open() as held:
+        mount.start()
+        assert mount.read() == GOLDEN
+        mount.stop()
+        assert held.read() == "an older file of our name\n"
+    inside.kill()
+    inside.wait()
+    assert (mount.path / "config").read_text() == "an older file of our name\n"
+
+
+def test_second_daemon_changes_nothing(world):
+    """Ten that want the same place at once: one serves, the others say why, nobody is harmed."""
+    mount = world.mount()
+    assert mount.read() == GOLDEN
+    others = [subprocess.Popen(mount.arguments, env=world.env(), stderr=subprocess.PIPE, text=True) for _ in range(10)]
+    for other in others:
+        _, err = other.communicate(timeout=START_SECONDS)
+        assert other.returncode == 10 and "IRSAFS-E101" in err
+    assert mounts_at(mount.path) == ["fuse.irsafs"]
+    assert mount.read() == GOLDEN and world.service.count == 1
