@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "client/echo.h"
 #include "client/http.h"
 #include "client/jwt_hint.h"
 
@@ -72,11 +73,16 @@ static enum irsafs_code read_token(struct job *job)
 static enum irsafs_code post(struct job *job, struct irsafs_buf *body)
 {
     struct irsafs_fetch *f = job->fetch;
+    const struct irsafs_mapping_request request = {
+        .settings = job->settings,
+        .run = &f->run,
+        .token = &job->token,
+        .deadline_ms = job->deadline_ms,
+    };
     for (int attempt = 0;; attempt++) {
         enum irsafs_code code = read_token(job);
         if (code == IRSAFS_OK) {
-            code = irsafs_mapping_post(job->settings, &f->run, &job->token, job->deadline_ms, body,
-                                       &f->hints, &f->error);
+            code = irsafs_mapping_post(&request, body, &f->hints, &f->error);
         }
         if (code == IRSAFS_OK || !f->hints.again || attempt > 0) {
             return code;
@@ -103,9 +109,12 @@ static enum irsafs_code prepare(struct job *job, const struct irsafs_buf *api_ke
 static enum irsafs_code validate(struct job *job, const struct irsafs_buf *body)
 {
     struct irsafs_fetch *f = job->fetch;
-    enum irsafs_code code = irsafs_config_rewrite((struct irsafs_str){body->data, body->len},
-                                                  job->settings->web_identity_token_file, &f->text,
-                                                  &f->rewritten, &f->error);
+    struct irsafs_str text = {body->data, body->len};
+    if (irsafs_echoes((struct irsafs_str){job->token.secret.data, job->token.secret.len}, text)) {
+        return irsafs_error_set(&f->error, IRSAFS_E_NOT_CONFIG, "the answer repeats the token");
+    }
+    enum irsafs_code code = irsafs_config_rewrite(text, job->settings->web_identity_token_file,
+                                                  &f->text, &f->rewritten, &f->error);
     /* A Content-Length that is too small cuts a text without anybody noticing, and half a role name
      * is a role name. */
     if (code == IRSAFS_OK && body->len > 0 && body->data[body->len - 1] != '\n') {

@@ -51,33 +51,31 @@ static enum irsafs_code judge(long status, struct irsafs_error *err)
                             status);
 }
 
-enum irsafs_code irsafs_mapping_post(const struct irsafs_client_settings *settings,
-                                     const struct irsafs_run *run,
-                                     const struct irsafs_token *token,
-                                     int64_t deadline_ms,
+enum irsafs_code irsafs_mapping_post(const struct irsafs_mapping_request *request,
                                      struct irsafs_buf *body,
                                      struct irsafs_mapping_hints *hints,
                                      struct irsafs_error *err)
 {
     IRSAFS_CLEANUP(irsafs_buf_deinit)
     struct irsafs_buf credential = IRSAFS_SECRET_INIT(IRSAFS_TOKEN_MAX + 64);
+    const struct irsafs_client_settings *settings = request->settings;
     char json[256];
     *hints = (struct irsafs_mapping_hints){.retry_after_ms = -1};
-    make_json(run, json);
-    if (!make_credential(token, &credential)) {
+    make_json(request->run, json);
+    if (!make_credential(request->token, &credential)) {
         return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the token");
     }
-    const struct irsafs_http_request request = {
+    const struct irsafs_http_request http = {
         .url = settings->endpoint,
         .json = json,
         .credential = credential.data,
         .proxy = settings->proxy,
         .ca_file = settings->ca_file,
         .insecure = settings->insecure_skip_tls_verify,
-        .deadline_ms = deadline_ms,
+        .deadline_ms = request->deadline_ms,
     };
     struct irsafs_http_answer answer = {0};
-    enum irsafs_code code = irsafs_http_send(&request, body, &answer, &hints->connect_refused, err);
+    enum irsafs_code code = irsafs_http_send(&http, body, &answer, &hints->connect_refused, err);
     if (code != IRSAFS_OK || answer.status == 200) {
         return code;
     }

@@ -18,14 +18,18 @@ struct irsafs_mapping_hints {
     bool again; /* 401 or 403: a newer token may help */
 };
 
+struct irsafs_mapping_request {
+    const struct irsafs_client_settings *settings;
+    const struct irsafs_run *run;
+    const struct irsafs_token *token;
+    int64_t deadline_ms; /* irsafs_clock_boot_ms */
+};
+
 /* One POST for this run with this token; blocks until the deadline at most. The service's answer,
  * still unread, is appended to body when the status is 200. *hints is set in every case.
  * Codes of irsafs_http_send, and by status: E_TOKEN_REFUSED 401, E_DENIED 403, E_NO_RUN 404, E_BUSY
  * 429, E_REFUSED other 4xx, E_SERVICE 5xx, E_REDIRECT 3xx, E_BAD_HTTP anything else. */
-enum irsafs_code irsafs_mapping_post(const struct irsafs_client_settings *settings,
-                                     const struct irsafs_run *run,
-                                     const struct irsafs_token *token,
-                                     int64_t deadline_ms,
+enum irsafs_code irsafs_mapping_post(const struct irsafs_mapping_request *request,
                                      struct irsafs_buf *body,
                                      struct irsafs_mapping_hints *hints,
                                      struct irsafs_error *err) IRSAFS_MUST_CHECK;

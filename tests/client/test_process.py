@@ -100,13 +100,16 @@ def test_no_part_of_a_token_is_said(world, fetch, fault, report):
     assert not runs_of(world, ran.out + ran.err.encode() + str(ran.report).encode())
 
 
-@pytest.mark.parametrize("body", ["{0}", "[profile {0}]\n", "[profile x]\n{0} = 1\n", "[profile x]\nrole_arn = {0}\n", "<a>{0}</a>\n"])
-def test_token_in_the_answer(world, fetch, body):
-    """Only the name of what was dropped is told, and the service chooses that: it knows the token anyway; but no value is."""
+@pytest.mark.parametrize("where", ["{0}", "[profile {0}]", "[profile x]\n{0} = 1", "[profile x]\nrole_arn = {0}", "# {0}", "role_arn=arn:aws:iam::123456789012:role/{0}"])
+@pytest.mark.parametrize("part", [slice(None), slice(100, 112)], ids=["all", "twelve bytes"])
+def test_token_in_the_answer(world, fetch, where, part):
+    """The service knows it; the readers of the file do not."""
     world.tokens.raw = "".join(f"{i:03d}abcdefghi" for i in range(40))
-    world.service.behave(body=body.format("{0}").replace("{0}", world.tokens.raw).encode())
+    world.service.behave(body=f"{GOLDEN}{where.format(world.tokens.raw[part])}\n".encode())
     ran = fetch()
-    assert ran.code == 8 and not runs_of(world, ran.out + str(ran.report["message"]).encode())
+    assert (ran.code, ran.report["code"], ran.report["message"]) == (8, 801, "the answer repeats the token")
+    world.service.behave(body=f"{GOLDEN}# {world.tokens.raw[100:111]}\n".encode())
+    assert fetch().out.decode() == GOLDEN
 
 
 def test_malformed_tokens_are_not_repeated(world, fetch):

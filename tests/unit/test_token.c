@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/attr.h"
+#include "client/echo.h"
 #include "client/identity.h"
 #include "client/jwt_hint.h"
 #include "client/token.h"
@@ -286,6 +287,32 @@ static void test_identity(void **state)
     assert_string_equal(hex, "2215e8ac4e2b871c2a48189e79738c956c081e23ac2f2415bf77da199dfd920c");
 }
 
+static void test_echo(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *secret;
+        const char *text;
+        bool echoes;
+    } rows[] = {
+        {"0123456789ab", "0123456789ab", true},
+        {"0123456789ab", "x0123456789abx", true},
+        {"0123456789ab", "0123456789a", false},
+        {"0123456789ab", "0123456789ac123456789ab", false},
+        {"xx0123456789abxx", "--0123456789ab--", true},
+        {"0123456789a", "0123456789a", false}, /* too short to look for */
+        {"", "0123456789ab", false},
+        {"0123456789ab", "", false},
+    };
+    for (size_t i = 0; i < IRSAFS_COUNT(rows); i++) {
+        if (irsafs_echoes((struct irsafs_str){rows[i].secret, strlen(rows[i].secret)},
+                          (struct irsafs_str){rows[i].text, strlen(rows[i].text)}) !=
+            rows[i].echoes) {
+            fail_msg("row %zu", i);
+        }
+    }
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -306,7 +333,7 @@ int main(void)
         cmocka_unit_test(test_forms),    cmocka_unit_test(test_nul_and_size),
         cmocka_unit_test(test_sources),  cmocka_unit_test(test_take_variable),
         cmocka_unit_test(test_hint),     cmocka_unit_test(test_hint_of_large_claims),
-        cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_identity), cmocka_unit_test(test_echo),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
