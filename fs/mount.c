@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct settings {
@@ -335,6 +337,15 @@ static void set_signals(sigset_t *ret_before)
     (void)sigprocmask(SIG_BLOCK, &block, ret_before);
 }
 
+/* Our environment may hold an API key, which is for the client: no core, no debugger and no look into
+ * /proc by another process of our user. */
+static void be_discreet(void)
+{
+    const struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 int irsafs_mount_main(int argc, char **argv)
 {
     static struct plan plan; /* static: three paths are too much for a stack to be proud of */
@@ -349,6 +360,7 @@ int irsafs_mount_main(int argc, char **argv)
     if (code == IRSAFS_OK) {
         sigset_t before;
         set_signals(&before);
+        be_discreet();
         code = serve(&plan, &before, &err);
     }
     return code == IRSAFS_OK ? 0 : irsafs_error_report("irsafs", &err);

@@ -2,8 +2,11 @@
 """What the machine may lack: /dev/fuse, the right to mount; and the user namespace that gives it."""
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from lib.mount import EXTRA_ARGS, mounts_at
-from lib.program import IRSAFS, check_output, run
+from lib.program import IRSAFS, USER, check_output, run
 from lib.world import GOLDEN
 
 
@@ -50,6 +53,17 @@ def test_user_namespace(world):
     check_output(ran.err, world.secrets())
     assert (ran.code, ran.out) == (0, GOLDEN.encode()), ran.err
     assert mounts_at(path) == []
+
+
+def test_others_of_the_same_user_cannot_look_into_the_daemon(world):
+    """Its environment may hold an API key: the kernel gives /proc/PID to root when it may not be dumped."""
+    caps = "+sys_admin,+dac_override"
+    user = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", f"--inh-caps={caps}", f"--ambient-caps={caps}")
+    mount = world.mount(prefix=user)
+    proc = Path(f"/proc/{mount.process.pid}")
+    assert f"\nUid:\t{USER}\t" in (proc / "status").read_text()
+    assert (proc / "environ").stat().st_uid == 0
+    assert re.search(r"^Max core file size +0 +0 ", (proc / "limits").read_text(), re.M)
 
 
 def test_named_message_can_be_chosen(world):
