@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,7 +22,7 @@
 
 #define FSTYPE "fuse.irsafs"
 
-enum { ANSWER_LIMIT_MS = 1000, LAYERS_MAX = 64 };
+enum { ANSWER_LIMIT_MS = 1000, LOCK_RETRY_MS = 10, LAYERS_MAX = 64 };
 
 /* ---- what is mounted there */
 
@@ -255,6 +256,19 @@ static int64_t mount_id_of(const char *path)
     return known ? (int64_t)st.stx_mnt_id : -1;
 }
 
+/* Two that start at the same moment both find nobody: they go one by one. The lock is that of the
+ * directory below, which nothing else needs; who holds it for longer is no irsafs and does not count. */
+static int lock_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int waited_ms = 0;
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && waited_ms < ANSWER_LIMIT_MS) {
+        (void)poll(NULL, 0, LOCK_RETRY_MS);
+        waited_ms += LOCK_RETRY_MS;
+    }
+    return fd;
+}
+
 enum irsafs_code irsafs_mountpoint_mount(const char *path,
                                          int *ret_fd,
                                          int64_t *ret_mount_id,
@@ -264,6 +278,12 @@ enum irsafs_code irsafs_mountpoint_mount(const char *path,
     if (fd < 0) {
         return irsafs_error_set(err, IRSAFS_E_NO_FUSE, "open /dev/fuse: %s",
                                 strerrordesc_np(errno));
+    }
+    IRSAFS_CLEANUP(irsafs_fd_closep) int lock = lock_directory(path);
+    enum irsafs_code code = clear_layers(path, err);
+    if (code != IRSAFS_OK) {
+        (void)irsafs_fd_close(fd);
+        return code;
     }
     char data[128];
     (void)snprintf(data, sizeof(data),

@@ -21,7 +21,8 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
                                            struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
 /* Opens /dev/fuse and mounts it with mount(2), type fuse.irsafs, source irsafs. *ret_fd is
- * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED. */
+ * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED; SERVED, SILENT when
+ * another one was quicker. */
 enum irsafs_code irsafs_mountpoint_mount(const char *path,
                                          int *ret_fd,
                                          int64_t *ret_mount_id,

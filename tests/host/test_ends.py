@@ -197,3 +197,17 @@ def test_second_daemon_changes_nothing(world):
         assert other.returncode == 10 and "IRSAFS-E101" in err
     assert mounts_at(mount.path) == ["fuse.irsafs"]
     assert mount.read() == GOLDEN and world.service.count == 1
+
+
+def test_many_that_start_at_the_same_moment(world):
+    """On a free mount point: one layer, one serves, the others end with exit 10."""
+    for _ in range(5):
+        mount = world.prepare()
+        racers = [subprocess.Popen(mount.arguments, env=world.env(), stderr=subprocess.DEVNULL) for _ in range(10)]
+        wait_until(lambda: sum(racer.poll() is None for racer in racers) == 1, "one that is left", START_SECONDS)
+        mount.process = next(racer for racer in racers if racer.poll() is None)
+        assert sorted(racer.returncode for racer in racers if racer is not mount.process) == [10] * 9
+        mount.wait_mounted()
+        assert mounts_at(mount.path) == ["fuse.irsafs"]
+        assert mount.read() == GOLDEN
+        mount.stop()
