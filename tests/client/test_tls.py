@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from lib.memory import small
 from lib.program import CLIENT, run
 from lib.world import GOLDEN
 from standin.mapping import MappingService
@@ -234,6 +235,13 @@ def test_ca_file_excludes_the_cas_of_the_system(world, serve, authority, system_
     other = Authority(world.folder, "another CA")
     ran = system_certs(f"--ca-file={other.bundle}", f"--endpoint={serve(authority.context())}")
     assert ran.code == 5 and "IRSAFS-E505" in ran.err and serve.server.count == 0
+
+
+def test_memory_with_tls(serve, fetch, authority):
+    """With one CA and with the system's bundle, which is the larger."""
+    url = serve(authority.context())
+    assert fetch(f"--ca-file={authority.bundle}", f"--endpoint={url}", preexec_fn=small).out.decode() == GOLDEN
+    assert fetch(f"--endpoint={url}", preexec_fn=small).report["code"] == 505
 
 
 def test_bundle_of_the_system_is_the_default(serve, authority, system_certs):
