@@ -96,6 +96,12 @@ def test_date_of_the_service_does_not_matter(world, fetch, value):
     assert fetch().out.decode() == GOLDEN
 
 
+def test_endless_extension_of_a_chunk(world, fetch):
+    """Bytes that never reach the text: they cost no memory, and the deadline ends them."""
+    world.service.behave(raw=CHUNKED + b"4;", endless=b"x" * 65536)
+    check(fetch("--fetch-timeout=700ms", preexec_fn=small), {504})
+
+
 HELD = b"# x\n" * 0x3FFFF               # four bytes less than the ceiling of an answer
 BODIES = {
     "with a length": {"body": HELD, "length_error": 64 << 20, "hang": "end"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import random
 import socket
 import struct
 import threading
@@ -14,13 +15,13 @@ RCODES = {"servfail": 2, "nxdomain": 3, "refused": 5}
 class Dns:
     """Answers every name with `addresses`, or with `fault`: servfail, nxdomain, refused or silence."""
 
-    def __init__(self, address: str = "127.53.53.53") -> None:
-        self.address = address
+    def __init__(self) -> None:
+        self.address = "127." + ".".join(str(random.randrange(1, 255)) for _ in range(3))   # not that of another run
         self.addresses: list = []
         self.fault = ""
         self.questions = 0
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind((address, 53))
+        self._socket.bind((self.address, 53))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

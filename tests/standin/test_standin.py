@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.wait import wait_until
 from standin.mapping import GOLDEN_ROLES, PATH, MappingService, html_page, render, role
 from standin.stamped import stamped_text
 from standin.token import TokenEndpoint
@@ -198,6 +199,15 @@ def test_spoilt_framings(service, tokens):
     assert broken(service, tokens, raw=b"SSH-2.0-x\r\n") == b"SSH-2.0-x\r\n"
     assert broken(service, tokens, interim=2).count(b"HTTP/1.1 103 ") == 2
     assert broken(service, tokens, flood=9).count(b"X-Flood-") == 9
+
+
+def test_endless_answer_ends_when_the_client_leaves(service, tokens):
+    service.behave(raw=b"head", endless=b"x" * 1024)
+    with socket.create_connection(("127.0.0.1", service.port)) as conn:
+        conn.sendall(b"POST /x HTTP/1.1\r\n\r\n")
+        assert conn.recv(6, socket.MSG_WAITALL) == b"headxx"
+    wait_until(lambda: service.active == 0, "the end of the answer")
+    assert service.poured > 0 and service.violations.pop()
 
 
 @pytest.mark.parametrize("where", ["headers", "mid"])
