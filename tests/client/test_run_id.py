@@ -48,6 +48,7 @@ BROKEN = {
     "cut behind the key": f"{EXECUTION_ID}=",
     "cut behind the quote": f'{EXECUTION_ID}="',
     "line of another": f'{EXECUTION_ID}="run-63d1"\napp="x',
+    "quote in another": f'{EXECUTION_ID}="run-63d1"\napp="a"b"',
     "control byte in another": f'{EXECUTION_ID}="run-63d1"\napp="\x01"',
     "CR LF": f'{EXECUTION_ID}="run-63d1"\r\napp="x"\r\n',
     "byte order mark": f'\ufeff{EXECUTION_ID}="run-63d1"',
