@@ -283,6 +283,9 @@ static void on_fuse(evutil_socket_t fd, short what, void *user)
         return;
     }
     if (!open) {
+        /* The kernel has answered the readers itself; their requests are let go of. */
+        irsafs_core_stop(d->core, irsafs_clock_boot_ms(), irsafs_clock_real());
+        irsafs_session_answer(d->session);
         finish(d, irsafs_error_set(d->err, IRSAFS_E_CONNECTION_LOST,
                                    "the kernel closed the file system on %s",
                                    d->settings->mountpoint));
