@@ -6,6 +6,9 @@
  * IRSAFS_REPORT_MAX bytes. Written by client/report.c, read by fs/super/answer.c, documented here because
  * neither includes the other. A reader treats every value as foreign: type, length, ASCII.
  *
+ * A client without memory for more writes schema, code and message only; every other key may be
+ * missing.
+ *
  * {
  *   "schema": 1,
  *   "code": 503,                 number of base/error.def; 0 = the text on stdout is good
