@@ -28,6 +28,8 @@ static ssize_t io_read(int fd, void *buf, size_t size, void *user)
 
 /* libfuse would write to stderr itself, and wait there for whoever does not read it. */
 static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
+    IRSAFS_PRINTF(2, 0);
+static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args)
 {
     char text[200];
     (void)vsnprintf(text, sizeof(text), fmt, args);
