@@ -280,6 +280,7 @@ enum irsafs_code irsafs_mountpoint_mount(const char *path,
                                 strerrordesc_np(errno));
     }
     IRSAFS_CLEANUP(irsafs_fd_closep) int lock = lock_directory(path);
+    (void)lock; /* held until we return */
     enum irsafs_code code = clear_layers(path, err);
     if (code != IRSAFS_OK) {
         (void)irsafs_fd_close(fd);
