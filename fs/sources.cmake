@@ -18,6 +18,7 @@ add_executable(irsafs
     fs/mount.c
     fs/status.c
     fs/fuse/ops.c
+    fs/fuse/refuse.c
     fs/fuse/session.c
     fs/fuse/version.c
     fs/super/answer.c

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/fuse/ops.h"
 
+#include "fs/fuse/refuse.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -338,118 +340,6 @@ static void op_write(fuse_req_t req,
                      .handle = req, .kind = IRSAFS_REQUEST_WRITE, .ino = ino, .size = size});
 }
 
-/* ---- what is not there, each with the answer that tools understand */
-
-/* ENOSYS once and for all: the kernel then opens and closes without asking (FUSE_NO_OPEN_SUPPORT,
- * FUSE_NO_OPENDIR_SUPPORT), which is what makes a cached read as cheap as one of tmpfs. */
-static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-    (void)ino;
-    (void)fi;
-    (void)fuse_reply_err(req, ENOSYS);
-}
-
-static void
-op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
-{
-    (void)ino;
-    (void)fi;
-    if (ph != NULL) {
-        fuse_pollhandle_destroy(ph);
-    }
-    (void)fuse_reply_err(req, ENOSYS); /* always readable, says the kernel from then on */
-}
-
-static void op_ioctl(fuse_req_t req,
-                     fuse_ino_t ino,
-                     unsigned int cmd,
-                     void *arg,
-                     struct fuse_file_info *fi,
-                     unsigned flags,
-                     const void *in_buf,
-                     size_t in_size,
-                     size_t out_size)
-{
-    (void)ino;
-    (void)cmd;
-    (void)arg;
-    (void)fi;
-    (void)flags;
-    (void)in_buf;
-    (void)in_size;
-    (void)out_size;
-    (void)fuse_reply_err(req, ENOTTY);
-}
-
-static void op_readlink(fuse_req_t req, fuse_ino_t ino)
-{
-    (void)ino;
-    (void)fuse_reply_err(req, EINVAL);
-}
-
-/* The directory never changes, for root neither. */
-static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
-{
-    (void)parent;
-    (void)name;
-    (void)mode;
-    (void)rdev;
-    (void)fuse_reply_err(req, EROFS);
-}
-
-static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
-{
-    op_mknod(req, parent, name, mode, 0);
-}
-
-static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
-{
-    op_mknod(req, parent, name, 0, 0);
-}
-
-static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
-{
-    (void)target;
-    op_mknod(req, parent, name, 0, 0);
-}
-
-static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
-{
-    (void)ino;
-    op_mknod(req, parent, name, 0, 0);
-}
-
-static void op_rename(fuse_req_t req,
-                      fuse_ino_t parent,
-                      const char *name,
-                      fuse_ino_t new_parent,
-                      const char *new_name,
-                      unsigned int flags)
-{
-    (void)new_parent;
-    (void)new_name;
-    (void)flags;
-    op_mknod(req, parent, name, 0, 0);
-}
-
-static void op_create(
-    fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
-{
-    (void)fi;
-    op_mknod(req, parent, name, mode, 0);
-}
-
-static void op_fallocate(
-    fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
-{
-    (void)ino;
-    (void)mode;
-    (void)off;
-    (void)len;
-    (void)fi;
-    (void)fuse_reply_err(req, EROFS);
-}
-
 /* ---- hello */
 
 static void op_init(void *user, struct fuse_conn_info *conn)
@@ -492,25 +382,25 @@ const struct fuse_lowlevel_ops *irsafs_fuse_ops(void)
         .forget_multi = op_forget_multi,
         .getattr = op_getattr,
         .setattr = op_setattr,
-        .readlink = op_readlink,
-        .mknod = op_mknod,
-        .mkdir = op_mkdir,
-        .unlink = op_unlink,
-        .rmdir = op_unlink,
-        .symlink = op_symlink,
-        .rename = op_rename,
-        .link = op_link,
-        .open = op_open,
+        .readlink = irsafs_refuse_readlink,
+        .mknod = irsafs_refuse_mknod,
+        .mkdir = irsafs_refuse_mkdir,
+        .unlink = irsafs_refuse_unlink,
+        .rmdir = irsafs_refuse_unlink,
+        .symlink = irsafs_refuse_symlink,
+        .rename = irsafs_refuse_rename,
+        .link = irsafs_refuse_link,
+        .open = irsafs_refuse_open,
         .read = op_read,
         .write = op_write,
-        .flush = op_open,
-        .opendir = op_open,
+        .flush = irsafs_refuse_open,
+        .opendir = irsafs_refuse_open,
         .readdir = op_readdir,
         .statfs = op_statfs,
-        .create = op_create,
-        .ioctl = op_ioctl,
-        .poll = op_poll,
-        .fallocate = op_fallocate,
+        .create = irsafs_refuse_create,
+        .ioctl = irsafs_refuse_ioctl,
+        .poll = irsafs_refuse_poll,
+        .fallocate = irsafs_refuse_fallocate,
     };
     return &ops;
 }
