@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lib.program import CLIENT
+from lib.program import CLIENT, client_of
 from lib.wait import wait_until
 from lib.world import GOLDEN
 
@@ -39,7 +39,7 @@ def mapped_files(maps: str) -> set:
 
 def start(world, *args, env=None, **popen) -> subprocess.Popen:
     return subprocess.Popen(
-        [CLIENT, *args], env={**world.env(), **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        [client_of(popen), *args], env={**world.env(), **(env or {})}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, cwd="/", **popen,
     )
 

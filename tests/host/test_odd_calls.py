@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lib.program import TESTS, USER, check_output, run
+from lib.program import TESTS, USER, check_output, public, run
 from lib.world import GOLDEN, World
 
 AS_USER = ("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
@@ -54,7 +54,7 @@ class Seen:
     def run(self, scratch: Path, prefix: tuple) -> dict:
         scratch.mkdir()
         scratch.chmod(0o777)
-        script = TESTS / "host" / "odd_calls.py"
+        script = public(TESTS / "host" / "odd_calls.py")
         ran = run([*prefix, "/usr/bin/python3", "-B", script, self.mount.path, scratch], timeout=120)
         check_output(ran.err, [])
         assert ran.code == 0, ran.err

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Callable, Optional
 
-from .program import IRSAFS, check_output
+from .program import IRSAFS, check_output, public
 from .wait import LONG, wait_until
 
 STOP_SECONDS = 6.0                     # the promise is 2 s; the rest is for slow machines
@@ -49,7 +49,7 @@ class Mount:
         self.path = path
         self.config = path / "config"
         self.refresh = path / "refresh"
-        self.arguments = [*prefix, str(IRSAFS), "mount", str(path), *EXTRA_ARGS, *args]
+        self.arguments = [*prefix, str(public(IRSAFS) if prefix else IRSAFS), "mount", str(path), *EXTRA_ARGS, *args]
         self._env = env
         self._secrets = secrets
         self._log = path.with_name(path.name + ".stderr")

@@ -2,10 +2,14 @@
 """The programs under test: where they are, the clean environment they get, what they must not say."""
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -76,15 +80,37 @@ def run_irsafs(args: list, env: Optional[dict] = None, **options) -> Ran:
     return ran
 
 
+@functools.cache
+def public_folder() -> Path:
+    """Copies of the programs where every user gets in: the clone may lie in a folder of root's alone."""
+    folder = Path(tempfile.mkdtemp(prefix="irsafs-test-bin-"))
+    atexit.register(shutil.rmtree, folder)
+    folder.chmod(0o755)
+    for program in (IRSAFS, CLIENT):
+        shutil.copy2(program, folder)
+    return folder
+
+
+def public(path: Path) -> Path:
+    """The copy of a program (or another file) that every user can read and run."""
+    copy = public_folder() / path.name
+    return copy if copy.exists() else Path(shutil.copy2(path, copy))
+
+
+def client_of(options: dict) -> Path:
+    """The client that the user of these Popen options can start."""
+    return public(CLIENT) if "user" in options else CLIENT
+
+
 def run_client(args: list, env: Optional[dict] = None, report: bool = True, **options) -> Ran:
     """Runs irsafs-client; with `report` its JSON report is read as well."""
     if not report:
-        ran = run([CLIENT, *args], env, **options)
+        ran = run([client_of(options), *args], env, **options)
         check_output(ran.err, [])
         return ran
     fd = os.memfd_create("report")
     try:
-        ran = run([CLIENT, f"--report-fd={fd}", *args], env, pass_fds=(fd,), **options)
+        ran = run([client_of(options), f"--report-fd={fd}", *args], env, pass_fds=(fd,), **options)
         check_output(ran.err, [])
         text = os.pread(fd, 1 << 20, 0)
         ran.report = json.loads(text) if text else None

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from lib.mount import EXTRA_ARGS, mounts_at
-from lib.program import IRSAFS, USER, check_output, run
+from lib.program import IRSAFS, USER, check_output, public, run
 from lib.world import GOLDEN
 
 
@@ -14,7 +14,7 @@ def refused(world, prefix: list) -> str:
     """The words of a daemon that, started by prefix, cannot mount."""
     path = world.folder / "aws"
     path.mkdir(exist_ok=True)
-    ran = run([*prefix, IRSAFS, "mount", path, *EXTRA_ARGS], env=world.env())
+    ran = run([*prefix, public(IRSAFS), "mount", path, *EXTRA_ARGS], env=world.env())
     check_output(ran.err, world.secrets())
     assert ran.code == 9, ran.err
     assert mounts_at(path) == []
