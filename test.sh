@@ -107,6 +107,8 @@ if $all; then
     tier asan-unit unit asan asan-unit
     tier asan-client pytests asan asan-client client
     tier asan-mount pytests asan asan-mount mount
+    tier asan-host pytests asan asan-host host/test_odd_calls.py host/test_ends.py \
+        host/test_storms.py host/test_mapping_limit.py -k "not crashed_daemon"
     tier oom pytests dev oom oom
     tier host pytests dev host host
     tier fuzz tests/fuzz/run 60
