@@ -149,22 +149,21 @@ static const struct irsafs_option mount_options[] = {
 
 static void print_help(const struct irsafs_option_table *tables, size_t n_tables)
 {
-    (void)printf(
-        "Usage: irsafs mount [MOUNTPOINT] [OPTIONS]\n"
-        "\n"
-        "Serves the user's AWS config in the foreground until SIGTERM. MOUNTPOINT is the\n"
-        "directory of AWS_CONFIG_FILE, or /var/run/.aws.\n"
-        "\n"
-        "  irsafs mount                                 in a Domino pod: all is set there\n"
-        "  irsafs mount /mnt/aws --endpoint http://localhost:6000/map_iam_roles_to_pod_sa \\\n"
-        "      --token-file token --run-id 5f0c         anywhere else\n"
-        "\n"
-        "  cat MOUNTPOINT/config       generated on the first look, then cached for the TTL\n"
-        "  touch MOUNTPOINT/refresh    the next look gets a new one\n"
-        "  cat MOUNTPOINT/status       what irsafs knows, JSON; never waits\n"
-        "\n"
-        "Every option can be set as IRSAFS_NAME in the environment, e.g. IRSAFS_TTL=5m.\n"
-        "Times: 500ms, 2s, 15m, 24h.\n");
+    (void)printf("Usage: irsafs mount [MOUNTPOINT] [OPTIONS]\n"
+                 "\n"
+                 "Serves the user's AWS config in the foreground until SIGTERM. MOUNTPOINT is the\n"
+                 "directory of AWS_CONFIG_FILE, or /var/run/.aws.\n"
+                 "\n"
+                 "  irsafs mount                in a Domino pod: all is set there\n"
+                 "  irsafs mount /mnt/aws --endpoint http://localhost:6000/map --run-id 5f0c \\\n"
+                 "      --token-file token      anywhere else\n"
+                 "\n"
+                 "  cat MOUNTPOINT/config       generated on the first look, cached for the TTL\n"
+                 "  touch MOUNTPOINT/refresh    the next look gets a new one\n"
+                 "  cat MOUNTPOINT/status       what irsafs knows, JSON; never waits\n"
+                 "\n"
+                 "Every option can be set as IRSAFS_NAME in the environment, e.g. IRSAFS_TTL=5m.\n"
+                 "Times: 500ms, 2s, 15m, 24h.\n");
     irsafs_options_print(stdout, tables, n_tables);
 }
 
