@@ -13,6 +13,7 @@ for arg in "$@"; do
     previous=$arg
 done
 if [ -e "$here/act" ]; then
+    # shellcheck disable=SC1091  # a test writes it
     . "$here/act"
 elif [ -e "$here/text" ]; then
     cat "$here/report" >"/dev/fd/$fd"
