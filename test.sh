@@ -107,7 +107,7 @@ if $all; then
     tier asan-unit unit asan asan-unit
     tier asan-client pytests asan asan-client client
     tier asan-mount pytests asan asan-mount mount -k "not test_storm"
-    IRSAFS_MOUNT_ARGS=--client=$root/build/release/irsafs-client \
+    IRSAFS_LOOKS_MAX=100000 IRSAFS_MOUNT_ARGS=--client=$root/build/release/irsafs-client \
         tier asan-storm pytests asan asan-storm mount/test_consistency.py -k test_storm
     tier asan-host pytests asan asan-host host/test_odd_calls.py host/test_ends.py \
         host/test_storms.py host/test_mapping_limit.py -k "not crashed_daemon"

@@ -10,7 +10,7 @@ from .program import BUILD, environment
 
 CHECKER = BUILD / "consistency-readers"
 FAULTS = ("torn", "empty", "stale", "back", "comment", "error")
-SECONDS = 120
+SECONDS = 240                          # a loaded machine may need so long
 
 
 class Checker:
