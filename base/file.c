@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { OPEN_TRIES = 5 };
+
 int irsafs_fd_close(int fd)
 {
     if (fd >= 0) {
@@ -55,10 +57,21 @@ static int read_all(int fd, struct irsafs_buf *buf)
     return result;
 }
 
+/* kubelet replaces the folder behind a symlink and removes the old one: between reading the link and
+ * opening the file in what it named, that may be gone. The next try follows the new link. */
+static int open_file(const char *path)
+{
+    int fd = -1;
+    errno = ENOENT;
+    for (int i = 0; i < OPEN_TRIES && fd < 0 && errno == ENOENT; i++) {
+        fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    }
+    return fd;
+}
+
 int irsafs_file_read(const char *path, struct irsafs_buf *buf)
 {
-    IRSAFS_CLEANUP(irsafs_fd_closep)
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open_file(path);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         return errno;
