@@ -8,8 +8,9 @@
  *   back   older than a text that some look, ended before this one began, has seen
  *   comment  comment lines on top: the service was not reached
  *   error  a system call failed
- * Usage: consistency-readers FILE REFRESH READERS TOUCHERS TOUCH_GAP_US LOOKS SECONDS
- * Ends when LOOKS looks are done or SECONDS are over; prints one JSON object. */
+ * Usage: consistency-readers FILE REFRESH READERS TOUCHERS TOUCH_GAP_US LOOKS CHANGES SECONDS
+ * Ends when LOOKS looks are done and CHANGES touches and newer texts were seen (a quick machine has
+ * its looks before anything has changed), or when SECONDS are over; prints one JSON object. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -185,7 +186,14 @@ static void judge(const char *buf, size_t len, size_t size, uint64_t touched_ns,
     }
 }
 
-static void read_loop(const char *path, unsigned number, uint64_t looks)
+/* Without touchers (see main) there are no touches to wait for. */
+static bool enough(uint64_t looks, uint64_t changes, bool touched)
+{
+    return atomic_load(&shared->looks) >= looks && atomic_load(&shared->newest_seen) >= changes &&
+           (!touched || atomic_load(&shared->touches) >= changes);
+}
+
+static void read_loop(const char *path, unsigned number)
 {
     static char buf[TEXT_MAX];
     /* Mostly the plain way, each of the others once in eight looks. */
@@ -201,9 +209,7 @@ static void read_loop(const char *path, unsigned number, uint64_t looks)
         } else {
             atomic_fetch_add(&shared->error, 1);
         }
-        if (atomic_fetch_add(&shared->looks, 1) + 1 >= looks) {
-            atomic_store(&shared->stop, true);
-        }
+        atomic_fetch_add(&shared->looks, 1);
     }
 }
 
@@ -237,7 +243,7 @@ static bool start(void (*loop)(char **args, unsigned number), char **args, unsig
 
 static void reader(char **args, unsigned number)
 {
-    read_loop(args[1], number, strtoull(args[6], NULL, 10));
+    read_loop(args[1], number);
 }
 
 static void toucher(char **args, unsigned number)
@@ -273,8 +279,10 @@ static void report(void)
 
 int main(int argc, char **argv)
 {
-    if (argc != 8) {
-        fprintf(stderr, "usage: %s FILE REFRESH READERS TOUCHERS TOUCH_GAP_US LOOKS SECONDS\n",
+    if (argc != 9) {
+        fprintf(stderr,
+                "usage: %s FILE REFRESH READERS TOUCHERS TOUCH_GAP_US LOOKS "
+                "CHANGES SECONDS\n",
                 argv[0]);
         return 2;
     }
@@ -291,8 +299,10 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < n_touchers; i++) {
         good = start(toucher, argv, i) && good;
     }
-    uint64_t end = now_ns() + strtoull(argv[7], NULL, 10) * 1000000000u;
-    while (good && !atomic_load(&shared->stop) && now_ns() < end) {
+    uint64_t looks = strtoull(argv[6], NULL, 10);
+    uint64_t changes = strtoull(argv[7], NULL, 10);
+    uint64_t end = now_ns() + strtoull(argv[8], NULL, 10) * 1000000000u;
+    while (good && !enough(looks, changes, n_touchers > 0) && now_ns() < end) {
         usleep(10000);
         good = replace_fallen(argv);
     }

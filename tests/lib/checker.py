@@ -16,8 +16,10 @@ SECONDS = 240                          # a loaded machine may need so long
 class Checker:
     """A running checker; counters() waits for its end."""
 
-    def __init__(self, config: Path, refresh: Path, looks: int, gap_us: int, readers: int = 6, touchers: int = 2) -> None:
-        args = [CHECKER, config, refresh, readers, touchers, gap_us, looks, SECONDS]
+    def __init__(
+        self, config: Path, refresh: Path, looks: int, gap_us: int, *, readers: int = 6, touchers: int = 2, changes: int = 30
+    ) -> None:
+        args = [CHECKER, config, refresh, readers, touchers, gap_us, looks, changes, SECONDS]
         self._process = subprocess.Popen(
             [str(arg) for arg in args], stdout=subprocess.PIPE, env=environment(), cwd="/"
         )

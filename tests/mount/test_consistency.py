@@ -61,7 +61,7 @@ def test_storm(world, name):
         counted = Checker(mount.config, mount.refresh, looks, gap_us).counters()
     assert {fault: counted[fault] for fault in FAULTS} == dict.fromkeys(FAULTS, 0)
     assert counted["looks"] >= looks, "the machine was too slow for the number of looks"
-    assert counted["newest"] > 10 and counted["touches"] > 20, "too few changes to prove anything"
+    assert min(counted["newest"], counted["touches"]) >= 30, "too few changes to prove anything"
     assert world.service.most_active == 1
 
 
@@ -104,4 +104,4 @@ def test_the_checker_accepts_a_file_replaced_by_rename(world):
     with Repeat(replace, 0.001):
         counted = Checker(config, refresh, 30_000, 0, touchers=0).counters()
     assert (counted["torn"], counted["empty"], counted["back"], counted["error"]) == (0, 0, 0, 0)
-    assert counted["newest"] > 10
+    assert counted["newest"] >= 30
