@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/awsconfig/words.h"
 #include "base/limits.h"
+#include "base/sandbox.h"
 #include "base/url.h"
 
 #include <string.h>
@@ -82,6 +83,14 @@ static const struct irsafs_option options[] = {
      .arg = "TIME",
      .shown_default = "60s",
      .help = "end of a whole fetch, token included"},
+    {.name = "sandbox",
+     .env = "IRSAFS_SANDBOX",
+     .type = IRSAFS_OPT_STRING,
+     .offset = FIELD(sandbox),
+     .arg = "MODE",
+     .shown_default = "best-effort",
+     .help = "what to do without capabilities, seccomp or\nLandlock: required (fail), best-effort "
+             "(go\non), off (do not try)"},
 };
 
 struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *settings)
@@ -89,6 +98,7 @@ struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *
     *settings = (struct irsafs_client_settings){
         .web_identity_token_file = IRSAFS_DEFAULT_TOKEN_PATH,
         .fetch_timeout_ms = INT64_C(60) * 1000,
+        .sandbox = irsafs_sandbox_mode_name(irsafs_sandbox_mode_default()),
     };
     return (struct irsafs_option_table){
         .title = "Fetch",
@@ -121,6 +131,12 @@ static bool is_token_path(const char *value)
     return value[0] == '/' && irsafs_is_config_value(value, strlen(value));
 }
 
+static bool is_sandbox_mode(const char *value)
+{
+    enum irsafs_sandbox_mode mode;
+    return irsafs_sandbox_mode_parse(value, &mode);
+}
+
 static const struct {
     const char *name;
     bool (*good)(const char *value);
@@ -132,6 +148,7 @@ static const struct {
     {"run-id", is_run_id, "a run id (letters, digits, '.', '_', '-', at most 63)"},
     {"web-identity-token-file", is_token_path,
      "an absolute path of visible ASCII, no quotes or #;[]"},
+    {"sandbox", is_sandbox_mode, "required, best-effort or off"},
 };
 
 /* A value that the environment gave is the environment's own bytes. */

@@ -20,6 +20,7 @@ struct irsafs_client_settings {
     const char *proxy;
     const char *web_identity_token_file;
     int64_t fetch_timeout_ms;
+    const char *sandbox; /* irsafs_sandbox_mode_parse */
 };
 
 /* The table, with its settings pointing at *settings, which is set to the defaults first. */

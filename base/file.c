@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -80,6 +82,45 @@ int irsafs_file_read(const char *path, struct irsafs_buf *buf)
         return EINVAL;
     }
     return read_all(fd, buf);
+}
+
+/* The file, or the first folder on the way whose inside may not be looked at. */
+static bool find_obstacle(char path[PATH_MAX], struct stat *ret_st, bool *ret_folder)
+{
+    *ret_folder = false;
+    while (stat(path, ret_st) != 0) {
+        char *slash = strrchr(path, '/');
+        if (errno != EACCES || slash == NULL || slash[1] == '\0') {
+            return false;
+        }
+        slash[slash == path ? 1 : 0] = '\0';
+        *ret_folder = true;
+    }
+    return true;
+}
+
+void irsafs_file_reason(const char *path,
+                        int errnum,
+                        const char *program,
+                        char ret_reason[IRSAFS_FILE_REASON_SIZE])
+{
+    char obstacle[PATH_MAX];
+    struct stat st;
+    bool folder = false;
+    const char *words = errnum == EINVAL ? "not a regular file" : strerrordesc_np(errnum);
+    int n = snprintf(ret_reason, IRSAFS_FILE_REASON_SIZE, "%s", words);
+    if (errnum != EACCES || (size_t)snprintf(obstacle, sizeof(obstacle), "%s", path) >= PATH_MAX) {
+        return;
+    }
+    char *more = ret_reason + n;
+    size_t size = IRSAFS_FILE_REASON_SIZE - (size_t)n;
+    if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0) {
+        (void)snprintf(more, size, " (by the sandbox: --sandbox=off would allow it)");
+    } else if (find_obstacle(obstacle, &st, &folder)) {
+        (void)snprintf(more, size, " (%s%.50s%s%u:%u %04o, %s runs as %u:%u)",
+                       folder ? "folder " : "", folder ? obstacle : "", folder ? " " : "",
+                       st.st_uid, st.st_gid, st.st_mode & 07777U, program, geteuid(), getegid());
+    }
 }
 
 bool irsafs_write_all(int fd, const void *data, size_t len)

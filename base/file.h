@@ -24,6 +24,16 @@ void irsafs_fd_fill_standard(void);
  * buf, EINVAL when it is not a regular file, ENOMEM, or what open(2) and read(2) say. */
 int irsafs_file_read(const char *path, struct irsafs_buf *buf) IRSAFS_MUST_CHECK;
 
+/* Why a file could not be read, errnum as of irsafs_file_read, in words. Where permission is denied (EACCES)
+ * also whose it is: "Permission denied (0:0 0600, irsafs-client runs as 65534:65534)", with "folder PATH "
+ * before the ids when it is a folder on the way that cannot be entered, or that it is no permission but the
+ * sandbox. Cut at IRSAFS_FILE_REASON_SIZE. program: who says so. */
+enum { IRSAFS_FILE_REASON_SIZE = 160 };
+void irsafs_file_reason(const char *path,
+                        int errnum,
+                        const char *program,
+                        char ret_reason[IRSAFS_FILE_REASON_SIZE]);
+
 /* Writes all bytes, retrying on EINTR and short writes. False with errno set on failure. */
 bool irsafs_write_all(int fd, const void *data, size_t len) IRSAFS_MUST_CHECK;
 

@@ -22,6 +22,7 @@
  *   "profiles": 3,               sections in the text
  *   "token": {"source": "url"|"file"|"api_key"|null, "expires_at": "RFC 3339"|null},
  *   "endpoint": {"scheme": "http"|"https"|null, "host": "...", "tls": "verified"|"insecure"|"none"|null},
+ *   "sandbox": ["no_new_privs", ...],   what took effect: irsafs_sandbox_names; [] before it was tried
  *   "dropped": {"total": 0, "items": [{"section": "...", "key": "..."|null, "reason": "..."}]}
  * }
  */

@@ -6,13 +6,15 @@
 #include "base/buf.h"
 #include "base/client_options.h"
 #include "base/error.h"
+#include "base/sandbox.h"
 #include "base/url.h"
 #include "client/identity.h"
 #include "client/mapping.h"
 #include "client/run.h"
 #include "client/token.h"
 
-/* All that is known about a fetch, however far it came. Filled by irsafs_fetch, read by report. */
+/* All that is known about a fetch, however far it came. Filled by irsafs_fetch, read by report; sandbox is
+ * its caller's. */
 struct irsafs_fetch {
     struct irsafs_error error; /* code IRSAFS_OK: text is good */
     struct irsafs_buf text;    /* canonical config */
@@ -24,6 +26,7 @@ struct irsafs_fetch {
     int64_t token_expires_unix_s;        /* 0: not known */
     char identity[IRSAFS_IDENTITY_SIZE]; /* "" while not known */
     struct irsafs_mapping_hints hints;
+    struct irsafs_sandbox_report sandbox;
 };
 
 void irsafs_fetch_init(struct irsafs_fetch *fetch);

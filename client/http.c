@@ -2,6 +2,7 @@
 #include "client/http.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/url.h"
 #include "client/http_head.h"
@@ -14,6 +15,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char system_ca_file[] = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -238,6 +240,11 @@ static enum irsafs_code tls_failure(const struct transfer *t, struct irsafs_erro
 static enum irsafs_code ca_failure(const struct transfer *t, struct irsafs_error *err)
 {
     const char *file = t->request->ca_file;
+    if (file != NULL && access(file, F_OK | R_OK) != 0 && errno == EACCES) {
+        char reason[IRSAFS_FILE_REASON_SIZE];
+        irsafs_file_reason(file, EACCES, "irsafs-client", reason);
+        return irsafs_error_set(err, IRSAFS_E_CA_FILE, "CA file %.100s: %s", file, reason);
+    }
     if (file != NULL) {
         return irsafs_error_set(err, IRSAFS_E_CA_FILE,
                                 "CA file %.100s is missing or holds no certificate", file);

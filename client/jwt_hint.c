@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/attr.h"
 #include "base/limits.h"
+#include "base/reserve.h"
 #include "base/str.h"
 
 #include <jansson.h>
@@ -69,7 +70,7 @@ static json_t *decode_with_libjwt(const char *token)
     }
     char *text = jwt_get_grants_json(jwt, NULL);
     json_t *claims = text != NULL ? json_loads(text, 0, NULL) : NULL;
-    free(text);
+    irsafs_reserve_free(text); /* jansson's */
     return claims;
 }
 

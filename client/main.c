@@ -4,10 +4,12 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/reserve.h"
 #include "client/check.h"
 #include "client/fetch.h"
 #include "client/http.h"
 #include "client/report.h"
+#include "client/sandbox.h"
 #include "version.h"
 
 #include <errno.h>
@@ -146,7 +148,11 @@ static int run_fetch(const struct arguments *args, char **words)
     if (args->settings.insecure_skip_tls_verify && args->report_fd < 0) {
         irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified", "flag=insecure-skip-tls-verify");
     }
-    irsafs_fetch(&args->settings, &args->api_key, &fetch);
+    enum irsafs_sandbox_mode mode;
+    if (irsafs_sandbox_mode_parse(args->settings.sandbox, &mode) && /* checked above */
+        irsafs_client_confine(&args->settings, mode, &fetch.sandbox, &fetch.error) == IRSAFS_OK) {
+        irsafs_fetch(&args->settings, &args->api_key, &fetch);
+    }
     return finish(args, &fetch);
 }
 
@@ -258,6 +264,7 @@ int main(int argc, char **argv)
 {
     irsafs_fd_fill_standard();
     be_discreet();
+    json_set_alloc_funcs(irsafs_reserve_malloc, irsafs_reserve_free);
     struct arguments args = {.own = {.report_fd = -1, .log_level = IRSAFS_LOG_INFO}};
     args.tables[0] = irsafs_client_options(&args.settings);
     args.tables[1] = (struct irsafs_option_table){.title = "Program",

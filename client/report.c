@@ -58,19 +58,33 @@ static json_t *pack_dropped(const struct irsafs_dropped *dropped)
     return json_pack("{s:I, s:o}", "total", (json_int_t)dropped->total, "items", items);
 }
 
+static json_t *pack_sandbox(const struct irsafs_sandbox_report *sandbox)
+{
+    const char *names[IRSAFS_SANDBOX_NAMES_MAX];
+    size_t n = irsafs_sandbox_names(sandbox, names);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (json_array_append_new(list, json_string(names[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *pack(const struct irsafs_fetch *f)
 {
     bool good = f->error.code == IRSAFS_OK;
     json_t *retry_after =
         f->hints.retry_after_ms >= 0 ? json_integer(f->hints.retry_after_ms) : json_null();
-    return json_pack("{s:i, s:i, s:s?, s:o, s:b, s:s?, s:s?, s:s?, s:I, s:o, s:o, s:o}", "schema",
-                     IRSAFS_REPORT_SCHEMA, "code", (int)f->error.code, "message",
-                     good ? NULL : f->error.message, "retry_after_ms", retry_after,
-                     "connect_refused", (int)f->hints.connect_refused, "identity",
-                     or_null(f->identity), "run_id", or_null(f->run.id), "workload_type",
-                     or_null(f->run.workload_type), "profiles",
-                     (json_int_t)(good ? f->rewritten.n_profiles : 0), "token", pack_token(f),
-                     "endpoint", pack_endpoint(f), "dropped", pack_dropped(&f->rewritten.dropped));
+    return json_pack(
+        "{s:i, s:i, s:s?, s:o, s:b, s:s?, s:s?, s:s?, s:I, s:o, s:o, s:o, s:o}", "schema",
+        IRSAFS_REPORT_SCHEMA, "code", (int)f->error.code, "message", good ? NULL : f->error.message,
+        "retry_after_ms", retry_after, "connect_refused", (int)f->hints.connect_refused, "identity",
+        or_null(f->identity), "run_id", or_null(f->run.id), "workload_type",
+        or_null(f->run.workload_type), "profiles", (json_int_t)(good ? f->rewritten.n_profiles : 0),
+        "token", pack_token(f), "endpoint", pack_endpoint(f), "sandbox", pack_sandbox(&f->sandbox),
+        "dropped", pack_dropped(&f->rewritten.dropped));
 }
 
 size_t irsafs_report_render(struct irsafs_fetch *fetch, char ret_json[IRSAFS_REPORT_MAX])

@@ -45,8 +45,9 @@ static enum irsafs_code read_labels(const char *path,
     int errnum = irsafs_file_read(path, &buf);
     if (errnum != 0) {
         *ret_missing = errnum == ENOENT;
-        return irsafs_error_set(err, IRSAFS_E_LABELS, "labels file %.100s: %s", path,
-                                strerrordesc_np(errnum));
+        char reason[IRSAFS_FILE_REASON_SIZE];
+        irsafs_file_reason(path, errnum, "irsafs-client", reason);
+        return irsafs_error_set(err, IRSAFS_E_LABELS, "labels file %.100s: %s", path, reason);
     }
     return irsafs_labels_parse((struct irsafs_str){buf.data, buf.len}, ret_labels->of, N_LABELS,
                                err);

@@ -11,10 +11,11 @@ add_library(irsafs_client_lib STATIC
     client/mapping.c
     client/report.c
     client/run.c
+    client/sandbox.c
     client/token.c
 )
 target_link_libraries(irsafs_client_lib PUBLIC
-    irsafs_base PkgConfig::CURL PkgConfig::JANSSON PkgConfig::JWT PkgConfig::OPENSSL)
+    irsafs_base irsafs_sandbox PkgConfig::CURL PkgConfig::JANSSON PkgConfig::JWT PkgConfig::OPENSSL)
 
 add_executable(irsafs-client client/main.c)
 target_compile_definitions(irsafs-client PRIVATE IRSAFS_JWT_VERSION="${JWT_VERSION}")

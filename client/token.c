@@ -160,8 +160,9 @@ read_file(const char *path, const char *what, struct irsafs_buf *secret, struct 
                                 "%s %.100s is larger than a token may be", what, path);
     }
     if (errnum != 0) {
-        return irsafs_error_set(err, IRSAFS_E_TOKEN_FILE, "%s %.100s: %s", what, path,
-                                errnum == EINVAL ? "not a regular file" : strerrordesc_np(errnum));
+        char reason[IRSAFS_FILE_REASON_SIZE];
+        irsafs_file_reason(path, errnum, "irsafs-client", reason);
+        return irsafs_error_set(err, IRSAFS_E_TOKEN_FILE, "%s %.100s: %s", what, path, reason);
     }
     return check_token(secret, what, err);
 }
@@ -208,7 +209,7 @@ static enum irsafs_code read_url_or_file(const struct irsafs_token_sources *sour
         *ret_refused = false;
         return code;
     }
-    return irsafs_error_set(err, code, "%.95s; %.90s", file_err.message, url_err.message);
+    return irsafs_error_set(err, code, "%.125s; %.64s", file_err.message, url_err.message);
 }
 
 enum irsafs_code irsafs_token_read(const struct irsafs_token_sources *sources,

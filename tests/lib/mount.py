@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Callable, Optional
 
+from . import procs
 from .program import IRSAFS, check_output, public
 from .wait import LONG, wait_until
 
@@ -122,6 +123,11 @@ class Mount:
             unmount_all(self.path)
             print(self.log())
             check_output(self._raw_log(), self._secrets())
+
+    @property
+    def worker(self) -> int:
+        """The pid of the process that answers the kernel."""
+        return procs.worker(self.process.pid)
 
     # --- looks ----------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ RUN_LENGTH = 12                        # so much of a token is a leak
 USER = 12574                           # the uid of Domino's run containers
 
 SUSPICIOUS = re.compile(
-    r"Sanitizer|runtime error|SIGSEGV|Segmentation|Traceback|assert|leak|smashing|double free|corrupted|core dumped",
+    r"Sanitizer|runtime error|SIGSEGV|Segmentation|Traceback|assert|leak|smashing|double free|corrupted|core dumped|cannot be preloaded",
     re.IGNORECASE,
 )
 

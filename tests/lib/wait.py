@@ -9,7 +9,7 @@ T = TypeVar("T")
 LONG = 15.0                            # a bound for what normally takes milliseconds
 
 
-def wait_until(probe: Callable[[], T], what: str, timeout: float = LONG) -> T:
+def wait_until(probe: Callable[[], T], what: str, timeout: float = LONG, pause: float = 0.01) -> T:
     """Calls probe until it gives something true, which is returned."""
     end = time.monotonic() + timeout
     while True:
@@ -18,4 +18,4 @@ def wait_until(probe: Callable[[], T], what: str, timeout: float = LONG) -> T:
             return value
         if time.monotonic() > end:
             raise AssertionError(f"not within {timeout:g} s: {what}")
-        time.sleep(0.01)
+        time.sleep(pause)

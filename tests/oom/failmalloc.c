@@ -1,63 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-/* Preloaded: the n-th allocation of the process fails (FAILMALLOC=n), or the n-th and all that follow
- * (FAILMALLOC=n+). FAILMALLOC_COUNT=FD: the number of allocations is written there at the end, as eight
- * bytes. Only for programs with one thread. free is the C library's own, as is all memory. */
+/* Preloaded: an allocation fails, or it and all that follow, as a file says that the test has mapped too
+ * (tests/lib/failmalloc.py). FAILMALLOC is its path. FAILMALLOC_ROLE: only in processes with this first
+ * argument. The file counts over all of these: what has failed in one does not fail in the next one.
+ * It is opened before main, so before any sandbox. free is the C library's own, as is all memory. */
+
+struct control {
+    _Atomic uint64_t first_to_fail; /* 0: none; counted from 1 */
+    _Atomic uint64_t last_to_fail;
+    _Atomic uint64_t n_allocations;
+    _Atomic uint64_t n_failed;
+    _Atomic uint64_t n_processes;
+};
+
+static struct control *control; /* NULL: nothing fails here */
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
-static unsigned long n_allocations;
-static unsigned long first_to_fail; /* 0: none; counted from 1 */
-static bool all_that_follow;
-static int count_fd = -1;
-
-static unsigned long number(const char *text)
+/* What the loader and libraries do before main is not ours. */
+__attribute__((constructor)) static void begin(int argc, char **argv)
 {
-    unsigned long n = 0;
-    for (; text != NULL && *text >= '0' && *text <= '9'; text++) {
-        n = n * 10 + (unsigned long)(*text - '0');
+    const char *path = getenv("FAILMALLOC");
+    const char *role = getenv("FAILMALLOC_ROLE");
+    bool ours = role == NULL || (argc > 1 && strcmp(argv[1], role) == 0);
+    int fd = ours && path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    if (fd < 0) {
+        return;
     }
-    return n;
-}
-
-/* The settings count from main on: what the loader and libraries do before it is not ours. */
-__attribute__((constructor)) static void begin(void)
-{
-    const char *which = getenv("FAILMALLOC");
-    const char *fd = getenv("FAILMALLOC_COUNT");
-    all_that_follow = which != NULL && strchr(which, '+') != NULL;
-    count_fd = fd != NULL ? (int)number(fd) : -1;
-    n_allocations = 0;
-    first_to_fail = number(which);
-}
-
-__attribute__((destructor)) static void end(void)
-{
-    first_to_fail = 0;
-    if (count_fd >= 0 && write(count_fd, &n_allocations, sizeof(n_allocations)) < 0) {
-        count_fd = -1;
+    void *at = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    (void)close(fd);
+    if (at != MAP_FAILED) {
+        control = at;
+        atomic_fetch_add(&control->n_processes, 1);
     }
 }
 
 static bool fails(void)
 {
-    n_allocations++;
-    bool now = first_to_fail > 0 &&
-               (all_that_follow ? n_allocations >= first_to_fail : n_allocations == first_to_fail);
-    if (now) {
-        errno = ENOMEM;
+    if (control == NULL) {
+        return false;
     }
-    return now;
+    uint64_t n = atomic_fetch_add(&control->n_allocations, 1) + 1;
+    if (control->first_to_fail == 0 || n < control->first_to_fail || n > control->last_to_fail) {
+        return false;
+    }
+    atomic_fetch_add(&control->n_failed, 1);
+    errno = ENOMEM;
+    return true;
 }
 
 #pragma GCC visibility push(default)

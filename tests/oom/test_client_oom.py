@@ -8,50 +8,53 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable
 
 import pytest
 
-from lib.program import BUILD, CLIENT, SUSPICIOUS
+from lib.failmalloc import Failmalloc
+from lib.program import CLIENT, SUSPICIOUS
 from lib.world import GOLDEN
 from standin.mapping import PATH, MappingService
 from standin.tls import Authority
+from standin.token import make_jwt
 
-PRELOAD = BUILD / "tests" / "libfailmalloc.so"
 ERRORS = {3, 4, 5, 6, 7, 8, 75}        # documented exit codes that a fetch may have
 DEADLINE = "--fetch-timeout=5s"        # libcurl may lose an answer and wait on; the deadline ends that
 WORKERS = 2
+AROUND_16 = {"k" * length: 12345678901234567 for length in range(12, 18)}  # where a parser's buffer grows
 
 
 class Sweep:
     """Runs of the client with one allocation, or that and all later ones, failing."""
 
     def __init__(self, world, *args: str) -> None:
-        self.env = world.env(LD_PRELOAD=str(PRELOAD))
+        self.world = world
         self.args = args
         self.secrets: Callable[[], list] = world.secrets
 
-    def run(self, which: str) -> tuple:
+    def run(self, n: int, following: bool = False) -> tuple:
         """How the client ended, its report, and the number of its allocations."""
-        report, count = os.memfd_create("report"), os.memfd_create("count")
+        failmalloc = Failmalloc(self.world.folder / f"malloc-{n}-{following}", n, following)
+        report = os.memfd_create("report")
         try:
             done = subprocess.run(
                 [CLIENT, f"--report-fd={report}", DEADLINE, *self.args], stdin=subprocess.DEVNULL, capture_output=True, check=False,
-                env={**self.env, "FAILMALLOC": which, "FAILMALLOC_COUNT": str(count)}, pass_fds=(report, count), timeout=20,
+                env=self.world.env(**failmalloc.env), pass_fds=(report,), timeout=20,
             )
-            total = os.pread(count, 8, 0)
-            return done, os.pread(report, 1 << 20, 0), struct.unpack("Q", total)[0] if total else 0
+            return done, os.pread(report, 1 << 20, 0), failmalloc.count
         finally:
             os.close(report)
-            os.close(count)
+            failmalloc.close()
 
-    def judge(self, which: str) -> str:
+    def judge(self, n: int, following: bool) -> str:
         """What is wrong with this run; "" when it is as promised."""
+        which = f"{n}{'+' if following else ''}"
         try:
-            done, report, _ = self.run(which)
+            done, report, _ = self.run(n, following)
         except subprocess.TimeoutExpired:
             return f"{which}: hangs"
         code = done.returncode
@@ -71,22 +74,22 @@ class Sweep:
         return f"{which}: a token was said" if any(token.encode() in said for token in self.secrets()) else ""
 
     def walk(self, numbers) -> None:
-        runs = [f"{n}{more}" for n in numbers for more in ("", "+")]
+        runs = [(n, following) for n in numbers for following in (False, True)]
         with ThreadPoolExecutor(WORKERS) as pool:
-            wrong = [text for text in pool.map(self.judge, runs) if text]
+            wrong = [text for text in pool.map(lambda run: self.judge(*run), runs) if text]
         assert not wrong, f"{len(wrong)} of {len(runs)} runs: " + "\n".join(wrong[:20])
 
 
 @pytest.fixture
 def quiet(world):
     """Stand-ins that forget: thousands of requests are coming."""
-    world.tokens.raw = "opaque-token-of-the-sweep"
+    world.tokens.raw = make_jwt({"sub": "jane", "exp": int(time.time()) + 86400, **AROUND_16})
     return world
 
 
 def test_over_http(quiet):
     sweep = Sweep(quiet)
-    done, _, total = sweep.run("")
+    done, _, total = sweep.run(0)
     assert done.stdout.decode() == GOLDEN and total > 100
     sweep.walk(range(1, total + 1))
 
@@ -97,7 +100,7 @@ def test_over_https(quiet):
     try:
         endpoint = f"https://127.0.0.1:{service.port}{PATH}"
         sweep = Sweep(quiet, f"--ca-file={authority.bundle}", f"--endpoint={endpoint}")
-        done, _, total = sweep.run("")
+        done, _, total = sweep.run(0)
         assert done.stdout.decode() == GOLDEN and total > 400
         sweep.walk([*range(1, 401), *range(401, total + 1, 97)])
     finally:
