@@ -5,6 +5,8 @@
 #include "fs/client.h"
 #include "fs/fuse/version.h"
 #include "fs/mount.h"
+#include "fs/notifier/notifier.h"
+#include "fs/worker/worker.h"
 #include "version.h"
 
 #include <errno.h>
@@ -83,9 +85,16 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is the verb */
 } verbs[] = {
-    {"mount", irsafs_mount_main}, {"render", render},           {"check", check},
-    {"version", print_version},   {"--version", print_version}, {"help", print_help},
-    {"--help", print_help},       {"-h", print_help},
+    {"mount", irsafs_mount_main},
+    {"render", render},
+    {"check", check},
+    {"worker", irsafs_worker_main},
+    {"notifier", irsafs_notifier_main}, /* for `mount` only */
+    {"version", print_version},
+    {"--version", print_version},
+    {"help", print_help},
+    {"--help", print_help},
+    {"-h", print_help},
 };
 
 int main(int argc, char **argv)

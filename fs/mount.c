@@ -6,9 +6,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "base/sandbox.h"
 #include "fs/client.h"
-#include "fs/daemon.h"
 #include "fs/super/mountpoint.h"
+#include "fs/super/supervisor.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct settings {
     bool prefetch;
     int64_t uid, gid, config_mode, refresh_mode;
     bool allow_nonempty;
+    int64_t worker_uid;
     const char *client;
     const char *kernel_features;
     int log_level;
@@ -34,7 +36,7 @@ struct settings {
 #define SECOND INT64_C(1000) /* times are in ms */
 #define DAY    (SECOND * 3600 * 24)
 
-enum { ID_MAX = 0x7ffffffe };
+enum { ID_MAX = 0x7ffffffe, NOBODY = 65534 };
 
 static const struct irsafs_option freshness_options[] = {
     {.name = "ttl",
@@ -125,6 +127,14 @@ static const struct irsafs_option mount_options[] = {
      .type = IRSAFS_OPT_FLAG,
      .offset = FIELD(allow_nonempty),
      .help = "mount over a directory that is not empty"},
+    {.name = "worker-uid",
+     .env = "IRSAFS_WORKER_UID",
+     .type = IRSAFS_OPT_UINT,
+     .offset = FIELD(worker_uid),
+     .max = ID_MAX,
+     .arg = "UID",
+     .shown_default = "65534",
+     .help = "user and group of all that talks to others:\nworker, notifier and client"},
     {.name = "client",
      .env = "IRSAFS_CLIENT",
      .type = IRSAFS_OPT_STRING,
@@ -216,6 +226,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .gid = (int64_t)getgid(),
         .config_mode = 0444,
         .refresh_mode = 0666,
+        .worker_uid = NOBODY,
         .log_level = IRSAFS_LOG_INFO,
     };
     struct irsafs_option_table tables[] = {
@@ -279,17 +290,23 @@ static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
     return code;
 }
 
-static enum irsafs_code
-serve(const struct plan *p, const sigset_t *signals, struct irsafs_error *err)
+/* A longer one is cut: for messages. */
+static void copy_path(char *ret_to, size_t size, const char *from)
 {
-    const char *client_argv[IRSAFS_GIVEN_MAX + 4] = {p->client_path, "fetch", "--report-fd=3"};
-    memcpy(client_argv + 3, p->given.words, p->given.n * sizeof(p->given.words[0]));
+    size_t len = strnlen(from, size - 1);
+    memcpy(ret_to, from, len);
+    ret_to[len] = '\0';
+}
+
+static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret)
+{
+    enum irsafs_sandbox_mode sandbox = irsafs_sandbox_mode_default();
+    (void)!irsafs_sandbox_mode_parse(p->client.sandbox, &sandbox); /* checked */
     uint32_t seed;
     if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed)) {
         seed = (uint32_t)getpid(); /* early in the boot; for jitter this will do */
     }
-    struct irsafs_daemon_settings settings = {
-        .mountpoint = p->mountpoint,
+    *ret = (struct irsafs_worker_settings){
         .core = {.ttl_ms = p->settings.ttl_ms,
                  .max_stale_ms = p->settings.max_stale_ms,
                  .wait_ms = p->settings.wait_ms,
@@ -297,33 +314,39 @@ serve(const struct plan *p, const sigset_t *signals, struct irsafs_error *err)
                  .fetch_timeout_ms = p->client.fetch_timeout_ms,
                  .min_refresh_ms = p->settings.min_refresh_ms,
                  .prefetch = p->settings.prefetch,
-                 .mountpoint = p->mountpoint,
-                 .random_seed = seed,
-                 .first_ino = 0},
+                 .random_seed = seed},
         .uid = (uid_t)p->settings.uid,
         .gid = (gid_t)p->settings.gid,
         .config_mode = (mode_t)p->settings.config_mode,
         .refresh_mode = (mode_t)p->settings.refresh_mode,
-        .client_argv = client_argv,
-        .token_path = p->client.web_identity_token_file,
+        .log_level = p->settings.log_level,
+        .sandbox = (int)sandbox,
         .epoch_allowed = p->epoch_allowed,
-        .signals = signals,
+        .supervisor = getpid(),
     };
-    int fuse_fd = -1;
-    enum irsafs_code code =
-        irsafs_mountpoint_mount(p->mountpoint, &fuse_fd, &settings.mount_id, err);
-    if (code == IRSAFS_OK) {
-        irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", p->mountpoint);
-        code = irsafs_daemon_run(&settings, fuse_fd, err);
-        irsafs_mountpoint_unmount(p->mountpoint, settings.mount_id);
-        irsafs_log(IRSAFS_LOG_INFO, "unmounted", "mountpoint=%s", p->mountpoint);
-    }
-    return code;
+    copy_path(ret->core.mountpoint, sizeof(ret->core.mountpoint), p->mountpoint);
+    copy_path(ret->mountpoint, sizeof(ret->mountpoint), p->mountpoint);
+    copy_path(ret->token_path, sizeof(ret->token_path), p->client.web_identity_token_file);
+    copy_path(ret->client, sizeof(ret->client), p->client_path);
+}
+
+static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
+{
+    static struct irsafs_worker_settings worker;
+    const char *client_argv[IRSAFS_GIVEN_MAX + 4] = {p->client_path, "fetch", "--report-fd=3"};
+    memcpy(client_argv + 3, p->given.words, p->given.n * sizeof(p->given.words[0]));
+    plan_worker(p, &worker);
+    const struct irsafs_supervisor_settings settings = {
+        .worker = &worker,
+        .client_argv = client_argv,
+        .uid = (uid_t)p->settings.worker_uid,
+    };
+    return irsafs_supervisor_run(&settings, err);
 }
 
 /* A closing terminal or a stray signal must not leave a dead mount behind; those that end us wait
- * until the event loop can take them. */
-static void set_signals(sigset_t *ret_before)
+ * until the supervisor can take them. */
+static void set_signals(void)
 {
     static const int ignored[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
     sigset_t block;
@@ -333,7 +356,7 @@ static void set_signals(sigset_t *ret_before)
     (void)sigemptyset(&block);
     (void)sigaddset(&block, SIGTERM);
     (void)sigaddset(&block, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &block, ret_before);
+    (void)sigprocmask(SIG_BLOCK, &block, NULL);
 }
 
 /* Our environment may hold an API key, which is for the client: no core, no debugger and no look into
@@ -357,10 +380,9 @@ int irsafs_mount_main(int argc, char **argv)
         code = prepare(&plan, &err);
     }
     if (code == IRSAFS_OK) {
-        sigset_t before;
-        set_signals(&before);
+        set_signals();
         be_discreet();
-        code = serve(&plan, &before, &err);
+        code = serve(&plan, &err);
     }
     return code == IRSAFS_OK ? 0 : irsafs_error_report("irsafs", &err);
 }

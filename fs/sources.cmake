@@ -5,28 +5,39 @@ add_library(irsafs_core STATIC
     fs/core/files.c
     fs/core/notice.c
     fs/core/schedule.c
-    fs/core/text.c
+    fs/core/undo.c
     fs/core/view.c
     fs/core/waiters.c
 )
 target_link_libraries(irsafs_core PUBLIC irsafs_base)
 
-add_executable(irsafs
+# Apart, so that tests/confine can show it.
+add_library(irsafs_confine STATIC fs/shared/confine.c)
+target_link_libraries(irsafs_confine PUBLIC irsafs_sandbox)
+
+set(IRSAFS_SOURCES
     fs/client.c
-    fs/daemon.c
     fs/main.c
     fs/mount.c
-    fs/status.c
     fs/fuse/ops.c
     fs/fuse/refuse.c
     fs/fuse/session.c
     fs/fuse/version.c
-    fs/super/answer.c
+    fs/notifier/notifier.c
     fs/super/child.c
+    fs/super/connection.c
     fs/super/flight.c
     fs/super/mountpoint.c
-    fs/super/notifier.c
+    fs/super/post.c
+    fs/super/spawn.c
+    fs/super/supervisor.c
+    fs/worker/answer.c
+    fs/worker/control.c
+    fs/worker/status.c
+    fs/worker/worker.c
 )
-target_link_libraries(irsafs PRIVATE irsafs_core
+list(TRANSFORM IRSAFS_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/)
+add_executable(irsafs ${IRSAFS_SOURCES})
+target_link_libraries(irsafs PRIVATE irsafs_core irsafs_confine
     PkgConfig::FUSE3 PkgConfig::LIBEVENT PkgConfig::JANSSON)
 install(TARGETS irsafs DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -2,7 +2,7 @@
 #include "fs/core/backoff.h"
 #include "fs/core/state.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #define NEVER INT64_MAX
@@ -15,6 +15,7 @@ enum {
     START_MS = 30 * 1000, /* so long after our start a refused connection is a late container */
     START_RETRY_MS = 500,
     JITTER_TTL_MIN_MS = 60 * 1000, /* a shorter TTL is a test or a person's: taken exactly */
+    UNDO_KEPT = 64 << 10,          /* more of the log is given back after a large transaction */
 };
 
 static uint32_t next_random(struct irsafs_core *c)
@@ -23,18 +24,29 @@ static uint32_t next_random(struct irsafs_core *c)
     return c->random >> 8;
 }
 
+/* Before an event changes anything: the scalars are saved as a whole, entries of tables one by one. */
+static void begin(struct irsafs_core *c)
+{
+    if (!irsafs_undo_is_open(&c->undo)) {
+        irsafs_undo_save(&c->undo, &c->random,
+                         offsetof(struct irsafs_core, tables) -
+                             offsetof(struct irsafs_core, random));
+    }
+}
+
 /* Takes those off the parked requests whose inode is not pending any more. */
 static void answer_lookers(struct irsafs_core *c)
 {
-    struct irsafs_waiter *next;
-    for (struct irsafs_waiter *w = c->waiters.parked.first; w != NULL; w = next) {
+    irsafs_waiter_id next;
+    for (irsafs_waiter_id id = c->waiters.parked.first; id != 0; id = next) {
+        const struct irsafs_waiter *w = irsafs_waiters_at(c, id);
         next = w->next;
         if (w->told != 0) {
             continue;
         }
-        const struct irsafs_inode *inode = irsafs_files_find(c->files, w->request.ino);
+        const struct irsafs_inode *inode = irsafs_files_find(c, w->request.ino);
         if (inode == NULL || !irsafs_is_pending(inode)) {
-            irsafs_waiters_answer(&c->waiters, w);
+            irsafs_waiters_answer(c, id);
         }
     }
 }
@@ -42,7 +54,7 @@ static void answer_lookers(struct irsafs_core *c)
 /* The name `config` gets a new pending inode. tell: the kernel may know the old one. */
 static void make_pending(struct irsafs_core *c, bool tell)
 {
-    (void)irsafs_files_make_current(c->files, IRSAFS_KIND_CONFIG, c->epoch);
+    (void)irsafs_files_make_current(c, IRSAFS_KIND_CONFIG, c->epoch);
     c->tell += tell ? 1 : 0;
     c->changes++;
 }
@@ -51,18 +63,17 @@ static void make_pending(struct irsafs_core *c, bool tell)
  * it promises a newer epoch. */
 static void publish(struct irsafs_core *c, uint64_t up_to, int64_t now_ms, struct timespec real)
 {
-    struct irsafs_inode *cur = irsafs_current(c);
+    const struct irsafs_inode *cur = irsafs_current(c);
     bool promised = irsafs_is_pending(cur) && cur->epoch > up_to;
     struct irsafs_content content;
     irsafs_content_now(c, promised ? up_to : c->epoch, now_ms, &content);
-    if (promised && !irsafs_files_any_pending(c->files, up_to)) {
+    if (promised && !irsafs_files_any_pending(c, up_to)) {
         return;
     }
-    struct irsafs_generation *g = irsafs_content_generation(c, &content, now_ms, real);
-    irsafs_files_ready_up_to(c->files, up_to, g);
+    irsafs_generation_id g = irsafs_content_generation(c, &content, now_ms, real);
+    irsafs_files_ready_up_to(c, up_to, g);
     if (!promised && cur->generation != g) {
-        cur = irsafs_files_make_current(c->files, IRSAFS_KIND_CONFIG, c->epoch);
-        irsafs_files_ready(cur, g);
+        irsafs_files_ready(c, irsafs_files_make_current(c, IRSAFS_KIND_CONFIG, c->epoch), g);
         c->tell++;
     }
     c->changes++;
@@ -71,7 +82,8 @@ static void publish(struct irsafs_core *c, uint64_t up_to, int64_t now_ms, struc
 
 static void drop_good(struct irsafs_core *c, struct timespec real)
 {
-    c->good.body = irsafs_text_unref(c->good.body);
+    irsafs_files_unref(c, c->good.body);
+    c->good.body = 0;
     c->unserved_since_s = real.tv_sec;
     c->changes++;
 }
@@ -80,7 +92,8 @@ static void drop_good(struct irsafs_core *c, struct timespec real)
 
 static void update(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
-    struct irsafs_inode *cur = irsafs_current(c);
+    begin(c);
+    const struct irsafs_inode *cur = irsafs_current(c);
     if (irsafs_shows_fresh_text(c, cur) && now_ms >= irsafs_expiry_ms(c)) {
         c->unserved_since_s = real.tv_sec;
         if (!c->failure.active && !c->stopping) {
@@ -91,14 +104,14 @@ static void update(struct irsafs_core *c, int64_t now_ms, struct timespec real)
         }
     }
     /* After that: what ends with its TTL makes way for a pending inode, not for a notice. */
-    if (c->good.body != NULL && now_ms >= irsafs_good_end_ms(c)) {
+    if (c->good.body != 0 && now_ms >= irsafs_good_end_ms(c)) {
         drop_good(c, real);
     }
     cur = irsafs_current(c);
     if (!irsafs_is_pending(cur)) {
         struct irsafs_content content;
         irsafs_content_now(c, c->epoch, now_ms, &content);
-        if (cur->generation == NULL || !irsafs_content_is_shown(&content, cur->generation)) {
+        if (cur->generation == 0 || !irsafs_content_is_shown(c, &content, cur->generation)) {
             publish(c, c->epoch, now_ms, real);
         }
     }
@@ -152,7 +165,7 @@ irsafs_core_effects(struct irsafs_core *c, int64_t now_ms, struct timespec real)
         c->flight.running ? c->flight_deadline_ms : 0,
         c->next_deadline_ms,
         irsafs_shows_fresh_text(c, irsafs_current(c)) ? irsafs_expiry_ms(c) : 0,
-        c->good.body != NULL ? irsafs_good_end_ms(c) : 0,
+        c->good.body != 0 ? irsafs_good_end_ms(c) : 0,
     };
     for (size_t i = 0; i < IRSAFS_COUNT(times); i++) {
         if (times[i] > now_ms) {
@@ -162,9 +175,20 @@ irsafs_core_effects(struct irsafs_core *c, int64_t now_ms, struct timespec real)
     return e;
 }
 
-bool irsafs_core_next_answer(struct irsafs_core *c, struct irsafs_request *ret_request)
+bool irsafs_core_next_answer(const struct irsafs_core *c, struct irsafs_request *ret_request)
 {
-    return irsafs_waiters_pop(&c->waiters, ret_request);
+    const struct irsafs_waiter *w = irsafs_waiters_at(c, c->waiters.answer.first);
+    if (w == NULL) {
+        return false;
+    }
+    *ret_request = w->request;
+    return true;
+}
+
+void irsafs_core_answered(struct irsafs_core *c)
+{
+    begin(c);
+    irsafs_waiters_remove(c, c->waiters.answer.first);
 }
 
 void irsafs_core_tick(struct irsafs_core *c, int64_t now_ms, struct timespec real)
@@ -177,11 +201,11 @@ void irsafs_core_tick(struct irsafs_core *c, int64_t now_ms, struct timespec rea
 static struct irsafs_entry
 file_entry(const struct irsafs_core *c, const struct irsafs_inode *inode, int64_t now_ms)
 {
-    const struct irsafs_generation *g = inode->generation;
+    const struct irsafs_generation *g = irsafs_files_at(c, inode->generation);
     struct irsafs_entry e = {
         .ino = inode->ino,
-        .kind = inode->kind,
-        .size = irsafs_generation_size(g),
+        .kind = (enum irsafs_kind)inode->kind,
+        .size = irsafs_files_size(c, g),
         .mtime = g->mtime,
         .attr_timeout_ms = SUPERSEDED_ATTR_MS,
     };
@@ -223,7 +247,7 @@ static void access_ready(struct irsafs_core *c, int64_t now_ms)
             ask(c, now_ms);
         }
     } else if (c->failure.active && may_try) {
-        if (c->good.body != NULL) {
+        if (c->good.body != 0) {
             ask(c, now_ms);
         } else {
             c->next_deadline_ms = 0;
@@ -239,7 +263,7 @@ irsafs_core_lookup_config(struct irsafs_core *c, int64_t now_ms, struct timespec
     if (!irsafs_is_pending(irsafs_current(c))) {
         access_ready(c, now_ms);
     }
-    struct irsafs_inode *cur = irsafs_current(c);
+    const struct irsafs_inode *cur = irsafs_current(c);
     if (irsafs_is_pending(cur) && cur->handed_out) {
         /* Handed out by one LOOKUP only. A second reply with its size 0 would raise the kernel's
          * attribute version, and the answer to a GETATTR that was parked before would be ignored:
@@ -247,7 +271,7 @@ irsafs_core_lookup_config(struct irsafs_core *c, int64_t now_ms, struct timespec
         make_pending(c, false);
         cur = irsafs_current(c);
     }
-    irsafs_files_lookup(cur);
+    irsafs_files_lookup(c, &c->tables.inodes[c->files.current[IRSAFS_KIND_CONFIG] - 1]);
     return irsafs_is_pending(cur) ? pending_entry(c, cur, real) : file_entry(c, cur, now_ms);
 }
 
@@ -255,10 +279,10 @@ enum irsafs_look irsafs_core_look(struct irsafs_core *c,
                                   const struct irsafs_request *request,
                                   int64_t now_ms,
                                   struct timespec real,
-                                  struct irsafs_waiter **ret_waiter)
+                                  irsafs_waiter_id *ret_waiter)
 {
     update(c, now_ms, real);
-    const struct irsafs_inode *inode = irsafs_files_find(c->files, request->ino);
+    const struct irsafs_inode *inode = irsafs_files_find(c, request->ino);
     if (inode == NULL || inode->state == IRSAFS_INODE_EVICTED) {
         return IRSAFS_LOOK_GONE;
     }
@@ -278,12 +302,8 @@ enum irsafs_look irsafs_core_look(struct irsafs_core *c,
         publish(c, covered ? c->flight.epoch : c->epoch, now_ms, real);
         return IRSAFS_LOOK_READY;
     }
-    struct irsafs_waiter *w = irsafs_waiters_park(&c->waiters, request, 0);
-    if (w == NULL) {
-        return IRSAFS_LOOK_FULL;
-    }
-    *ret_waiter = w;
-    return IRSAFS_LOOK_PARKED;
+    *ret_waiter = irsafs_waiters_park(c, request, 0);
+    return *ret_waiter != 0 ? IRSAFS_LOOK_PARKED : IRSAFS_LOOK_FULL;
 }
 
 const struct irsafs_generation *irsafs_core_file(const struct irsafs_core *c,
@@ -291,22 +311,39 @@ const struct irsafs_generation *irsafs_core_file(const struct irsafs_core *c,
                                                  int64_t now_ms,
                                                  struct irsafs_entry *ret_entry)
 {
-    const struct irsafs_inode *inode = irsafs_files_find(c->files, ino);
+    const struct irsafs_inode *inode = irsafs_files_find(c, ino);
     if (inode == NULL || inode->state != IRSAFS_INODE_READY) {
         return NULL;
     }
     *ret_entry = file_entry(c, inode, now_ms);
-    return inode->generation;
+    return irsafs_files_at(c, inode->generation);
 }
 
-void irsafs_core_interrupt(struct irsafs_core *c, struct irsafs_waiter *waiter)
+bool irsafs_core_entry(const struct irsafs_core *c,
+                       uint64_t ino,
+                       int64_t now_ms,
+                       struct timespec real,
+                       struct irsafs_entry *ret_entry)
 {
-    irsafs_waiters_remove(&c->waiters, waiter);
+    const struct irsafs_inode *inode = irsafs_files_find(c, ino);
+    if (inode == NULL || inode->state == IRSAFS_INODE_EVICTED) {
+        return false;
+    }
+    *ret_entry =
+        irsafs_is_pending(inode) ? pending_entry(c, inode, real) : file_entry(c, inode, now_ms);
+    return true;
+}
+
+void irsafs_core_interrupt(struct irsafs_core *c, irsafs_waiter_id waiter)
+{
+    begin(c);
+    irsafs_waiters_remove(c, waiter);
 }
 
 void irsafs_core_forget(struct irsafs_core *c, uint64_t ino, uint64_t n)
 {
-    irsafs_files_forget(c->files, ino, n);
+    begin(c);
+    irsafs_files_forget(c, ino, n);
 }
 
 /* ---- touching */
@@ -314,7 +351,7 @@ void irsafs_core_forget(struct irsafs_core *c, uint64_t ino, uint64_t n)
 /* After this no look that starts later may be answered with a text whose flight began before. */
 static void open_epoch(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
-    struct irsafs_inode *cur = irsafs_current(c);
+    const struct irsafs_inode *cur = irsafs_current(c);
     bool begun = c->begun >= c->epoch;
     if (begun) {
         c->epoch++;
@@ -342,7 +379,7 @@ enum irsafs_look irsafs_core_touch(struct irsafs_core *c,
                                    const struct irsafs_request *request,
                                    int64_t now_ms,
                                    struct timespec real,
-                                   struct irsafs_waiter **ret_waiter)
+                                   irsafs_waiter_id *ret_waiter)
 {
     update(c, now_ms, real);
     if (c->stopping) {
@@ -352,22 +389,20 @@ enum irsafs_look irsafs_core_touch(struct irsafs_core *c,
     if (c->told >= c->tell) {
         return IRSAFS_LOOK_READY;
     }
-    struct irsafs_waiter *w = irsafs_waiters_park(&c->waiters, request, c->tell);
-    if (w == NULL) {
-        return IRSAFS_LOOK_FULL;
-    }
-    *ret_waiter = w;
-    return IRSAFS_LOOK_PARKED;
+    *ret_waiter = irsafs_waiters_park(c, request, c->tell);
+    return *ret_waiter != 0 ? IRSAFS_LOOK_PARKED : IRSAFS_LOOK_FULL;
 }
 
 void irsafs_core_told(struct irsafs_core *c, uint64_t told)
 {
+    begin(c);
     c->told = told > c->told ? told : c->told;
-    struct irsafs_waiter *next;
-    for (struct irsafs_waiter *w = c->waiters.parked.first; w != NULL; w = next) {
+    irsafs_waiter_id next;
+    for (irsafs_waiter_id id = c->waiters.parked.first; id != 0; id = next) {
+        const struct irsafs_waiter *w = irsafs_waiters_at(c, id);
         next = w->next;
         if (w->told != 0 && w->told <= c->told) {
-            irsafs_waiters_answer(&c->waiters, w);
+            irsafs_waiters_answer(c, id);
         }
     }
 }
@@ -379,14 +414,12 @@ static void land_good(struct irsafs_core *c,
                       int64_t now_ms,
                       struct timespec real)
 {
-    struct irsafs_text *old = c->good.body;
-    bool same = old != NULL && old->size == landing->text->size &&
-                memcmp(old->bytes, landing->text->bytes, old->size) == 0;
-    if (same) {
-        (void)irsafs_text_unref(landing->text); /* the kept one is what generations point at */
-    } else {
-        c->good.body = landing->text;
-        (void)irsafs_text_unref(old);
+    struct irsafs_str text = {landing->text, landing->text_len};
+    bool same = c->good.body != 0 && irsafs_str_equal(irsafs_files_bytes(c, c->good.body), text);
+    if (!same) { /* the kept one is what generations point at */
+        irsafs_files_unref(c, c->good.body);
+        c->good.body = irsafs_files_text(c, IRSAFS_KIND_CONFIG, text);
+        irsafs_files_ref(c, c->good.body);
     }
     c->good.profiles = landing->profiles;
     c->good.epoch = c->flight.epoch;
@@ -418,7 +451,7 @@ static void land_failure(struct irsafs_core *c,
     } else if (f->first_no_run_ms < 0) {
         f->first_no_run_ms = now_ms;
     }
-    if (c->good.body != NULL && landing->error.code == IRSAFS_E_DENIED) {
+    if (c->good.body != 0 && landing->error.code == IRSAFS_E_DENIED) {
         drop_good(c, real);
     }
     c->n_failed++;
@@ -440,15 +473,15 @@ void irsafs_core_landed(struct irsafs_core *c,
                         int64_t now_ms,
                         struct timespec real)
 {
+    begin(c);
     if (!c->flight.running || number != c->flight.number) {
-        (void)irsafs_text_unref(landing->text);
         return;
     }
     c->flight.running = false;
     c->landed = c->flight.epoch;
     c->last_flight_ms = now_ms - c->flight.start_ms;
     c->changes++;
-    if (c->good.body != NULL && landing->identity[0] != '\0' &&
+    if (c->good.body != 0 && landing->identity[0] != '\0' &&
         strcmp(landing->identity, c->good.identity) != 0) {
         drop_good(c, real); /* a text belongs to the user and run that it was fetched for */
     }
@@ -473,6 +506,11 @@ void irsafs_core_landed(struct irsafs_core *c,
     publish(c, c->flight.epoch, now_ms, real);
 }
 
+uint64_t irsafs_core_flight(const struct irsafs_core *c)
+{
+    return c->flight.running ? c->flight.number : 0;
+}
+
 void irsafs_core_stop(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
     update(c, now_ms, real);
@@ -490,42 +528,46 @@ bool irsafs_core_lookup_status(struct irsafs_core *c,
                                int64_t now_ms,
                                struct irsafs_entry *ret_entry)
 {
-    struct irsafs_inode *cur = irsafs_files_current(c->files, IRSAFS_KIND_STATUS);
-    if (cur == NULL || c->status_changes != c->changes ||
-        now_ms >= c->status_ms + STATUS_REUSE_MS) {
+    irsafs_inode_id id = c->files.current[IRSAFS_KIND_STATUS];
+    if (id == 0 || c->status_changes != c->changes || now_ms >= c->status_ms + STATUS_REUSE_MS) {
         return false;
     }
-    irsafs_files_lookup(cur);
+    struct irsafs_inode *cur = &c->tables.inodes[id - 1];
+    begin(c);
+    irsafs_files_lookup(c, cur);
     *ret_entry = file_entry(c, cur, now_ms);
     return true;
 }
 
 void irsafs_core_publish_status(struct irsafs_core *c,
-                                struct irsafs_text *text,
+                                struct irsafs_str document,
                                 int64_t now_ms,
                                 struct timespec real)
 {
-    struct irsafs_inode *cur = irsafs_files_make_current(c->files, IRSAFS_KIND_STATUS, 0);
-    irsafs_files_ready(
-        cur, irsafs_files_generation(c->files, IRSAFS_KIND_STATUS, NULL, text, real, now_ms));
+    begin(c);
+    irsafs_text_id text = irsafs_files_text(c, IRSAFS_KIND_STATUS, document);
+    struct irsafs_inode *cur = irsafs_files_make_current(c, IRSAFS_KIND_STATUS, 0);
+    irsafs_files_ready(c, cur,
+                       irsafs_files_generation(c, IRSAFS_KIND_STATUS, (struct irsafs_str){"", 0},
+                                               text, real, now_ms));
     c->status_changes = c->changes;
     c->status_ms = now_ms;
 }
 
 /* ---- life */
 
-struct irsafs_core *
-irsafs_core_new(const struct irsafs_core_settings *settings, int64_t now_ms, struct timespec real)
+size_t irsafs_core_size(void)
 {
-    struct irsafs_core *c = calloc(1, sizeof(*c));
-    if (c == NULL) {
-        return NULL;
-    }
+    return sizeof(struct irsafs_core);
+}
+
+void irsafs_core_init(struct irsafs_core *c,
+                      const struct irsafs_core_settings *settings,
+                      int64_t now_ms,
+                      struct timespec real)
+{
     c->settings = *settings;
-    c->files = irsafs_files_new(settings->first_ino);
-    if (c->files == NULL) {
-        return irsafs_core_free(c);
-    }
+    irsafs_files_init(c, settings->first_ino);
     c->random = settings->random_seed;
     if (settings->ttl_ms >= JITTER_TTL_MIN_MS) { /* pods shall not ask in step: +-10 % */
         int64_t tenth = settings->ttl_ms / 10;
@@ -536,19 +578,45 @@ irsafs_core_new(const struct irsafs_core_settings *settings, int64_t now_ms, str
     c->last_flight_ms = -1;
     c->unserved_since_s = real.tv_sec;
     c->epoch = 1;
+    begin(c);
     make_pending(c, false);
     if (settings->prefetch) {
         ask(c, now_ms);
     }
-    return c;
+    irsafs_core_commit(c, NULL);
 }
 
-struct irsafs_core *irsafs_core_free(struct irsafs_core *c)
+/* ---- transactions */
+
+void irsafs_core_save(struct irsafs_core *c, const void *at, size_t size)
 {
-    if (c != NULL) {
-        c->files = irsafs_files_free(c->files);
-        c->good.body = irsafs_text_unref(c->good.body);
-        free(c);
+    begin(c);
+    irsafs_undo_save(&c->undo, at, size);
+}
+
+void irsafs_core_commit(struct irsafs_core *c, void (*give_back)(void *at, size_t size))
+{
+    if (!irsafs_undo_is_open(&c->undo)) {
+        return;
     }
-    return NULL;
+    irsafs_undo_commit(&c->undo);
+    irsafs_files_give_back(c, give_back);
+    if (c->undo.peak > UNDO_KEPT && give_back != NULL) {
+        c->undo.peak = 0;
+        give_back(c->undo.log + UNDO_KEPT, sizeof(c->undo.log) - UNDO_KEPT);
+    }
+}
+
+void irsafs_core_roll_back(struct irsafs_core *c)
+{
+    irsafs_undo_roll_back(&c->undo);
+    irsafs_files_give_back(c, NULL); /* texts of what has never happened are free again */
+}
+
+void irsafs_core_take_over(struct irsafs_core *c)
+{
+    irsafs_core_roll_back(c);
+    begin(c);
+    c->tell++;
+    c->announced = 0;
 }

@@ -5,10 +5,10 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "fs/core/files.h"
-#include "fs/core/text.h"
 #include "fs/core/waiters.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -16,8 +16,10 @@
  *
  * Events go in (lookup, look, touch, flight landed, told, tick, forget, interrupt, stop), each with
  * the time it happens at; effects come out of irsafs_core_effects and irsafs_core_next_answer, which
- * the caller asks after the events. No clock, no I/O, no thread of its own; what is allocated after
- * _new are texts when a fetch lands or fails.
+ * the caller asks after the events. No clock, no I/O, no thread, no memory of its own: the caller
+ * gives it a block that may be shared with, and taken over by, another process. Events change it in
+ * transactions: nothing of an event counts before irsafs_core_commit, which the caller does before
+ * anybody outside can see what follows from it.
  *
  * The words:
  *   flight   one run of the client. At most one at a time (single flight).
@@ -30,18 +32,33 @@
 struct irsafs_core_settings {
     int64_t ttl_ms, max_stale_ms, wait_ms, stale_wait_ms, fetch_timeout_ms, min_refresh_ms;
     bool prefetch;
-    const char *mountpoint; /* for the advice in the comment lines; must outlive the core */
-    uint32_t random_seed;   /* jitter only */
+    char mountpoint[256]; /* for the advice in the comment lines; cut when longer */
+    uint32_t random_seed; /* jitter only */
     uint64_t first_ino;
 };
 
 struct irsafs_core;
 
-/* NULL without memory. */
-struct irsafs_core *irsafs_core_new(const struct irsafs_core_settings *settings,
-                                    int64_t now_ms,
-                                    struct timespec real) IRSAFS_MUST_CHECK;
-struct irsafs_core *irsafs_core_free(struct irsafs_core *core);
+/* Bytes of a core, most of them never touched; to be zero and page-aligned. Memory around it that lies
+ * in the same mapping may take part in its transactions (irsafs_core_save). */
+size_t irsafs_core_size(void);
+void irsafs_core_init(struct irsafs_core *core,
+                      const struct irsafs_core_settings *settings,
+                      int64_t now_ms,
+                      struct timespec real);
+
+/* ---- transactions */
+
+/* `size` bytes at `at` are about to be changed by the caller in this transaction. */
+void irsafs_core_save(struct irsafs_core *core, const void *at, size_t size);
+/* What has happened since the last commit counts. give_back (may be NULL) is told of memory inside the
+ * block whose pages are not needed any more. */
+void irsafs_core_commit(struct irsafs_core *core, void (*give_back)(void *at, size_t size));
+/* For a process that takes the block over: what was not committed has never happened, and the kernel's
+ * name `config` is to be dropped: what the last process told it, and whether, is not known. */
+void irsafs_core_take_over(struct irsafs_core *core);
+/* What was not committed has never happened. */
+void irsafs_core_roll_back(struct irsafs_core *core);
 
 /* ---- looking */
 
@@ -63,9 +80,9 @@ irsafs_core_lookup_config(struct irsafs_core *core, int64_t now_ms, struct times
 bool irsafs_core_lookup_status(struct irsafs_core *core,
                                int64_t now_ms,
                                struct irsafs_entry *ret_entry) IRSAFS_MUST_CHECK;
-/* Takes over the reference to text. */
+/* At most IRSAFS_STATUS_MAX bytes, which are copied. */
 void irsafs_core_publish_status(struct irsafs_core *core,
-                                struct irsafs_text *text,
+                                struct irsafs_str document,
                                 int64_t now_ms,
                                 struct timespec real);
 
@@ -81,7 +98,7 @@ enum irsafs_look irsafs_core_look(struct irsafs_core *core,
                                   const struct irsafs_request *request,
                                   int64_t now_ms,
                                   struct timespec real,
-                                  struct irsafs_waiter **ret_waiter) IRSAFS_MUST_CHECK;
+                                  irsafs_waiter_id *ret_waiter) IRSAFS_MUST_CHECK;
 
 /* A readable inode: its generation, or NULL when it is gone (ESTALE). */
 const struct irsafs_generation *irsafs_core_file(const struct irsafs_core *core,
@@ -89,15 +106,22 @@ const struct irsafs_generation *irsafs_core_file(const struct irsafs_core *core,
                                                  int64_t now_ms,
                                                  struct irsafs_entry *ret_entry);
 
+/* What an earlier LOOKUP was answered with, as it is now; false when it is gone. */
+bool irsafs_core_entry(const struct irsafs_core *core,
+                       uint64_t ino,
+                       int64_t now_ms,
+                       struct timespec real,
+                       struct irsafs_entry *ret_entry);
+
 /* A touch of `refresh`, in whatever form. PARKED until the kernel has been told, or FULL. */
 enum irsafs_look irsafs_core_touch(struct irsafs_core *core,
                                    const struct irsafs_request *request,
                                    int64_t now_ms,
                                    struct timespec real,
-                                   struct irsafs_waiter **ret_waiter) IRSAFS_MUST_CHECK;
+                                   irsafs_waiter_id *ret_waiter) IRSAFS_MUST_CHECK;
 
 /* The reader of a parked request was interrupted: the caller answers EINTR itself. */
-void irsafs_core_interrupt(struct irsafs_core *core, struct irsafs_waiter *waiter);
+void irsafs_core_interrupt(struct irsafs_core *core, irsafs_waiter_id waiter);
 void irsafs_core_forget(struct irsafs_core *core, uint64_t ino, uint64_t n);
 
 /* ---- fetching */
@@ -105,7 +129,8 @@ void irsafs_core_forget(struct irsafs_core *core, uint64_t ino, uint64_t n);
 /* What a flight brought. Strings are printable ASCII. */
 struct irsafs_landing {
     struct irsafs_error error; /* code IRSAFS_OK: text is good */
-    struct irsafs_text *text;  /* reference taken over by the core; NULL on failure */
+    const char *text;          /* the caller's, copied by the core; NULL on failure */
+    size_t text_len;           /* at most IRSAFS_TEXT_MAX */
     uint32_t profiles;
     int64_t retry_after_ms; /* as the service asked; -1: it did not */
     bool connect_refused;
@@ -120,6 +145,9 @@ void irsafs_core_landed(struct irsafs_core *core,
                         int64_t now_ms,
                         struct timespec real);
 
+/* The number of the flight that is running, or 0. */
+uint64_t irsafs_core_flight(const struct irsafs_core *core);
+
 /* The kernel has been told about every change up to `told`. */
 void irsafs_core_told(struct irsafs_core *core, uint64_t told);
 
@@ -132,7 +160,8 @@ void irsafs_core_stop(struct irsafs_core *core, int64_t now_ms, struct timespec 
 /* ---- effects */
 
 struct irsafs_effects {
-    uint64_t start_flight; /* number of a flight to begin now, or 0; told once */
+    uint64_t start_flight; /* number of a flight to begin now, or 0; told once, and again after a
+                              take-over as long as it has not landed */
     uint64_t tell;         /* the kernel's name `config` must be dropped until told reaches this */
     int64_t next_tick_ms;  /* INT64_MAX: never */
 };
@@ -140,8 +169,10 @@ struct irsafs_effects {
 struct irsafs_effects
 irsafs_core_effects(struct irsafs_core *core, int64_t now_ms, struct timespec real);
 
-/* The next request to be answered, in the order in which they came; false when there is none. */
-bool irsafs_core_next_answer(struct irsafs_core *core, struct irsafs_request *ret_request);
+/* The next request to be answered, in the order in which they came; false when there is none. The same
+ * again until _answered says that it has its answer: an answer may be given twice, never lost. */
+bool irsafs_core_next_answer(const struct irsafs_core *core, struct irsafs_request *ret_request);
+void irsafs_core_answered(struct irsafs_core *core);
 
 /* ---- for `status` */
 

@@ -72,6 +72,6 @@ int64_t irsafs_due_ms(const struct irsafs_core *c)
 
 int64_t irsafs_bound_ms(const struct irsafs_core *c)
 {
-    bool first = c->good.body == NULL && c->last_number == 0;
+    bool first = c->good.body == 0 && c->last_number == 0;
     return first ? c->settings.wait_ms : c->settings.stale_wait_ms;
 }

@@ -4,12 +4,13 @@
 
 #include "fs/core/core.h"
 #include "fs/core/notice.h"
+#include "fs/core/undo.h"
 
 /* The memory of the state machine and the questions about it that need no event: what a reader would
  * see, and when what is due. Private to fs/core. */
 
 struct irsafs_good {
-    struct irsafs_text *body; /* NULL: there is no last-good text */
+    irsafs_text_id body; /* 0: there is no last-good text */
     uint32_t profiles;
     uint64_t epoch;
     int64_t landed_ms, landed_s;
@@ -32,11 +33,12 @@ struct irsafs_current_flight {
 };
 
 struct irsafs_core {
+    /* Never changed after _init. */
     struct irsafs_core_settings settings; /* ttl_ms with its jitter */
-    struct irsafs_files *files;
     int64_t born_ms;
-    uint32_t random;
 
+    /* From here to the tables: saved as a whole when a transaction begins. */
+    uint32_t random;
     struct irsafs_good good;
     struct irsafs_failure failure;
     struct irsafs_current_flight flight; /* the running one, or the last one */
@@ -54,10 +56,10 @@ struct irsafs_core {
     int64_t flight_deadline_ms, next_deadline_ms;
     int64_t unserved_since_s; /* since when there is nothing to show or the TTL is over */
 
-    uint64_t tell, told;            /* notifications: wanted, done */
-    uint64_t announced;             /* the flight number that was told to the caller */
-    struct irsafs_generation *last; /* the newest of config... */
-    uint64_t last_number;           /* ...while its number is still this */
+    uint64_t tell, told;       /* notifications: wanted, done */
+    uint64_t announced;        /* the flight number that was told to the caller */
+    irsafs_generation_id last; /* the newest of config... */
+    uint64_t last_number;      /* ...while its number is still this */
     bool stopping;
 
     uint64_t changes; /* counts state changes: a `status` of before one is not used again */
@@ -66,7 +68,22 @@ struct irsafs_core {
     uint64_t n_failed;
     int64_t last_flight_ms;
     struct irsafs_waiters waiters;
+    struct irsafs_files files;
+
+    /* Entries are saved one by one. */
+    struct irsafs_tables tables;
+    struct irsafs_waiter waiter_pool[IRSAFS_PARKED_MAX];
+
+    struct irsafs_undo undo;
+    struct irsafs_bytes bytes;
 };
+
+/* The largest transaction answers everybody and makes every inode READY: the log can take it. */
+_Static_assert(IRSAFS_UNDO_MAX >
+                   (size_t)IRSAFS_PARKED_MAX * 5 * (sizeof(struct irsafs_waiter) + 32) +
+                       (size_t)IRSAFS_INODES_MAX * 3 * (sizeof(struct irsafs_inode) + 32) +
+                       IRSAFS_INODES_MAX * (sizeof(struct irsafs_generation) + 32),
+               "an event fits the log");
 
 static inline int64_t irsafs_max_ms(int64_t a, int64_t b)
 {
@@ -78,9 +95,9 @@ static inline int64_t irsafs_min_ms(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static inline struct irsafs_inode *irsafs_current(const struct irsafs_core *c)
+static inline const struct irsafs_inode *irsafs_current(const struct irsafs_core *c)
 {
-    return irsafs_files_current(c->files, IRSAFS_KIND_CONFIG);
+    return &c->tables.inodes[c->files.current[IRSAFS_KIND_CONFIG] - 1];
 }
 
 static inline bool irsafs_is_pending(const struct irsafs_inode *inode)
@@ -93,7 +110,7 @@ static inline bool irsafs_is_pending(const struct irsafs_inode *inode)
 struct irsafs_content {
     char head[IRSAFS_NOTICE_MAX];
     size_t head_len;
-    struct irsafs_text *body; /* not counted */
+    irsafs_text_id body; /* not counted */
 };
 
 /* What a reader who wants epoch `epoch` would see now. */
@@ -101,16 +118,17 @@ void irsafs_content_now(const struct irsafs_core *c,
                         uint64_t epoch,
                         int64_t now_ms,
                         struct irsafs_content *ret_content);
-bool irsafs_content_is_shown(const struct irsafs_content *content,
-                             const struct irsafs_generation *generation);
+bool irsafs_content_is_shown(const struct irsafs_core *c,
+                             const struct irsafs_content *content,
+                             irsafs_generation_id generation);
 /* The inode shows the last-good text without any comment. */
 bool irsafs_shows_fresh_text(const struct irsafs_core *c, const struct irsafs_inode *inode);
 /* The generation with this content: the newest one if it shows the same (its mtime stays: programs
  * that watch it do not reload for nothing), otherwise a new one. */
-struct irsafs_generation *irsafs_content_generation(struct irsafs_core *c,
-                                                    const struct irsafs_content *content,
-                                                    int64_t now_ms,
-                                                    struct timespec real);
+irsafs_generation_id irsafs_content_generation(struct irsafs_core *c,
+                                               const struct irsafs_content *content,
+                                               int64_t now_ms,
+                                               struct timespec real);
 
 /* ---- times (schedule.c); INT64_MAX: never */
 

@@ -11,7 +11,7 @@ static enum irsafs_state state_now(const struct irsafs_core *c, int64_t now_ms)
     if (irsafs_shows_fresh_text(c, cur)) {
         return now_ms < irsafs_aging_ms(c) ? IRSAFS_STATE_FRESH : IRSAFS_STATE_AGING;
     }
-    return c->good.body != NULL ? IRSAFS_STATE_STALE : IRSAFS_STATE_NONE;
+    return c->good.body != 0 ? IRSAFS_STATE_STALE : IRSAFS_STATE_NONE;
 }
 
 struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
@@ -20,8 +20,9 @@ struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
     struct irsafs_view v = {
         .state = state_now(c, now_ms),
         .generation = c->last_number,
-        .bytes = irsafs_is_pending(cur) ? 0 : irsafs_generation_size(cur->generation),
-        .have_text = c->good.body != NULL,
+        .bytes =
+            irsafs_is_pending(cur) ? 0 : irsafs_files_size(c, irsafs_files_at(c, cur->generation)),
+        .have_text = c->good.body != 0,
         .profiles = c->good.profiles,
         .age_ms = now_ms - c->good.landed_ms,
         .fetched_s = c->good.landed_s,
@@ -35,7 +36,7 @@ struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
         .failed = c->n_failed,
         .last_flight_ms = c->last_flight_ms,
         .waiters = c->waiters.n_parked,
-        .usage = irsafs_files_usage(c->files),
+        .usage = irsafs_files_usage(c),
     };
     if (!irsafs_is_pending(cur)) {
         v.next_change_ms = irsafs_max_ms(0, irsafs_next_change_ms(c, now_ms) - now_ms);

@@ -1,84 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/core/waiters.h"
 
+#include "fs/core/state.h"
+
 #include <stddef.h>
 
-static void append(struct irsafs_waiter_list *list, struct irsafs_waiter *w)
+static const struct irsafs_waiter *at(const struct irsafs_core *c, irsafs_waiter_id id)
 {
-    w->next = NULL;
-    w->prev = list->last;
-    if (list->last != NULL) {
-        list->last->next = w;
-    } else {
-        list->first = w;
-    }
-    list->last = w;
+    return &c->waiter_pool[id - 1];
 }
 
-static void unlink_from(struct irsafs_waiter_list *list, struct irsafs_waiter *w)
+/* For changing: what it was is saved. */
+static struct irsafs_waiter *change(struct irsafs_core *c, irsafs_waiter_id id)
 {
-    if (w->prev != NULL) {
-        w->prev->next = w->next;
+    struct irsafs_waiter *w = &c->waiter_pool[id - 1];
+    irsafs_undo_save(&c->undo, w, sizeof(*w));
+    return w;
+}
+
+static void append(struct irsafs_core *c, struct irsafs_waiter_list *list, irsafs_waiter_id id)
+{
+    struct irsafs_waiter *w = change(c, id);
+    w->next = 0;
+    w->prev = list->last;
+    if (list->last != 0) {
+        change(c, list->last)->next = id;
+    } else {
+        list->first = id;
+    }
+    list->last = id;
+}
+
+static void unlink_from(struct irsafs_core *c, struct irsafs_waiter_list *list, irsafs_waiter_id id)
+{
+    const struct irsafs_waiter *w = at(c, id);
+    if (w->prev != 0) {
+        change(c, w->prev)->next = w->next;
     } else {
         list->first = w->next;
     }
-    if (w->next != NULL) {
-        w->next->prev = w->prev;
+    if (w->next != 0) {
+        change(c, w->next)->prev = w->prev;
     } else {
         list->last = w->prev;
     }
 }
 
-struct irsafs_waiter *irsafs_waiters_park(struct irsafs_waiters *waiters,
-                                          const struct irsafs_request *request,
-                                          uint64_t told)
+const struct irsafs_waiter *irsafs_waiters_at(const struct irsafs_core *c, irsafs_waiter_id id)
 {
-    struct irsafs_waiter *w = waiters->free.last; /* last in, first out: few pages are touched */
-    if (w != NULL) {
-        unlink_from(&waiters->free, w);
+    return id == 0 ? NULL : &c->waiter_pool[id - 1];
+}
+
+irsafs_waiter_id
+irsafs_waiters_park(struct irsafs_core *c, const struct irsafs_request *request, uint64_t told)
+{
+    struct irsafs_waiters *waiters = &c->waiters;
+    irsafs_waiter_id id = waiters->free.last; /* last in, first out: few pages are touched */
+    if (id != 0) {
+        unlink_from(c, &waiters->free, id);
     } else if (waiters->n_used < IRSAFS_PARKED_MAX) {
-        w = &waiters->pool[waiters->n_used++];
+        id = (irsafs_waiter_id)(++waiters->n_used);
     } else {
-        return NULL;
+        return 0;
     }
-    *w = (struct irsafs_waiter){.request = *request, .told = told};
-    append(&waiters->parked, w);
+    *change(c, id) = (struct irsafs_waiter){.request = *request, .told = told};
+    append(c, &waiters->parked, id);
     waiters->n_parked++;
     waiters->n_lookers += told == 0;
-    return w;
+    return id;
 }
 
-static void unpark(struct irsafs_waiters *waiters, struct irsafs_waiter *w)
+static void unpark(struct irsafs_core *c, irsafs_waiter_id id)
 {
-    unlink_from(&waiters->parked, w);
-    waiters->n_parked--;
-    waiters->n_lookers -= w->told == 0;
+    unlink_from(c, &c->waiters.parked, id);
+    c->waiters.n_parked--;
+    c->waiters.n_lookers -= at(c, id)->told == 0;
 }
 
-void irsafs_waiters_answer(struct irsafs_waiters *waiters, struct irsafs_waiter *w)
+void irsafs_waiters_answer(struct irsafs_core *c, irsafs_waiter_id id)
 {
-    unpark(waiters, w);
-    w->answering = true;
-    append(&waiters->answer, w);
+    unpark(c, id);
+    append(c, &c->waiters.answer, id);
+    change(c, id)->answering = true;
 }
 
-bool irsafs_waiters_pop(struct irsafs_waiters *waiters, struct irsafs_request *ret_request)
+void irsafs_waiters_remove(struct irsafs_core *c, irsafs_waiter_id id)
 {
-    struct irsafs_waiter *w = waiters->answer.first;
-    if (w == NULL) {
-        return false;
-    }
-    *ret_request = w->request;
-    irsafs_waiters_remove(waiters, w);
-    return true;
-}
-
-void irsafs_waiters_remove(struct irsafs_waiters *waiters, struct irsafs_waiter *w)
-{
-    if (w->answering) {
-        unlink_from(&waiters->answer, w);
+    if (at(c, id)->answering) {
+        unlink_from(c, &c->waiters.answer, id);
     } else {
-        unpark(waiters, w);
+        unpark(c, id);
     }
-    append(&waiters->free, w);
+    append(c, &c->waiters.free, id);
 }

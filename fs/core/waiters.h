@@ -19,41 +19,44 @@ enum irsafs_request_kind {
 };
 
 struct irsafs_request {
-    void *handle; /* the caller's, e.g. a fuse_req_t */
-    enum irsafs_request_kind kind;
+    uint64_t handle; /* the caller's */
     uint64_t ino;
     int64_t offset; /* READ */
-    uint64_t size;  /* READ: bytes wanted; WRITE: bytes taken */
+    uint32_t size;  /* READ: bytes wanted; WRITE: bytes taken */
+    uint32_t kind;  /* enum irsafs_request_kind */
 };
+
+/* Places in the pool, counted from 1; 0 is none. */
+typedef uint16_t irsafs_waiter_id;
 
 struct irsafs_waiter {
     struct irsafs_request request;
-    uint64_t told;  /* touches: the notification that must be done first */
-    bool answering; /* taken off the parked ones, waits for irsafs_waiters_pop */
-    struct irsafs_waiter *next, *prev;
+    uint64_t told; /* touches: the notification that must be done first; 0: looks */
+    irsafs_waiter_id next, prev;
+    bool answering; /* taken off the parked ones, waits for its answer */
 };
 
 struct irsafs_waiter_list {
-    struct irsafs_waiter *first, *last;
+    irsafs_waiter_id first, last;
 };
 
-struct irsafs_waiters {
+struct irsafs_waiters { /* saved as a whole with each transaction */
     struct irsafs_waiter_list parked, answer, free;
     uint32_t n_parked;  /* parked only */
     uint32_t n_lookers; /* those of them that wait for a content */
     uint32_t n_used;    /* pool entries ever used */
-    struct irsafs_waiter pool[IRSAFS_PARKED_MAX];
 };
 
-/* NULL when the pool is used up. Valid until popped or removed. */
-struct irsafs_waiter *irsafs_waiters_park(struct irsafs_waiters *waiters,
-                                          const struct irsafs_request *request,
-                                          uint64_t told);
+struct irsafs_core;
+
+/* 0 when the pool is used up. Valid until removed. */
+irsafs_waiter_id
+irsafs_waiters_park(struct irsafs_core *core, const struct irsafs_request *request, uint64_t told);
 /* parked -> to be answered. */
-void irsafs_waiters_answer(struct irsafs_waiters *waiters, struct irsafs_waiter *waiter);
-/* Takes the next one to be answered out of the pool; false when there is none. */
-bool irsafs_waiters_pop(struct irsafs_waiters *waiters, struct irsafs_request *ret_request);
-/* An interrupted request leaves without an answer of ours, parked or about to be answered. */
-void irsafs_waiters_remove(struct irsafs_waiters *waiters, struct irsafs_waiter *waiter);
+void irsafs_waiters_answer(struct irsafs_core *core, irsafs_waiter_id id);
+/* It has been answered, or interrupted while it was parked or about to be answered. */
+void irsafs_waiters_remove(struct irsafs_core *core, irsafs_waiter_id id);
+/* NULL for 0. */
+const struct irsafs_waiter *irsafs_waiters_at(const struct irsafs_core *core, irsafs_waiter_id id);
 
 #endif

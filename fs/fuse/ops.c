@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/fuse/ops.h"
 
+#include "fs/core/place.h"
 #include "fs/fuse/refuse.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 enum {
@@ -34,16 +36,16 @@ static struct stat attributes(const struct irsafs_session *s, fuse_ino_t ino, mo
         .st_uid = s->settings.uid,
         .st_gid = s->settings.gid,
         .st_blksize = 4096,
-        .st_atim = s->started,
-        .st_mtim = s->started,
-        .st_ctim = s->started,
+        .st_atim = s->journal->started,
+        .st_mtim = s->journal->started,
+        .st_ctim = s->journal->started,
     };
 }
 
 static struct stat refresh_attributes(const struct irsafs_session *s)
 {
     struct stat st = attributes(s, IRSAFS_INO_REFRESH, S_IFREG | s->settings.refresh_mode);
-    st.st_atim = st.st_mtim = st.st_ctim = s->refreshed;
+    st.st_atim = st.st_mtim = st.st_ctim = s->journal->refreshed;
     return st;
 }
 
@@ -72,7 +74,8 @@ static void reply_constant(fuse_req_t req, fuse_ino_t ino, const struct stat *st
     (void)fuse_reply_entry(req, &entry);
 }
 
-static void reply_file(fuse_req_t req, const struct irsafs_entry *e)
+/* again: an earlier worker had got so far, and perhaps further. */
+static void reply_file(fuse_req_t req, const struct irsafs_entry *e, bool again)
 {
     struct irsafs_session *s = session_of(req);
     struct fuse_entry_param entry = {
@@ -81,9 +84,46 @@ static void reply_file(fuse_req_t req, const struct irsafs_entry *e)
         .attr_timeout = seconds(e->attr_timeout_ms),
         .entry_timeout = seconds(e->entry_timeout_ms),
     };
-    if (fuse_reply_entry(req, &entry) != 0) {
+    int error = fuse_reply_entry(req, &entry);
+    bool had_arrived = again && error == -ENOENT;
+    if (error != 0 && !had_arrived) {
         irsafs_core_forget(s->core, e->ino, 1); /* not received: the kernel will not forget it */
     }
+}
+
+static void save_record(struct irsafs_session *s)
+{
+    irsafs_core_save(s->core, &s->current->ino,
+                     sizeof(*s->current) - offsetof(struct irsafs_slot, ino));
+}
+
+/* The event has happened; the reply says which inode. */
+static void record_done(struct irsafs_session *s, uint64_t ino)
+{
+    save_record(s);
+    s->current->ino = ino;
+    s->current->state = IRSAFS_SLOT_DONE;
+}
+
+static void lookup_again(fuse_req_t req)
+{
+    struct irsafs_session *s = session_of(req);
+    struct irsafs_entry entry;
+    if (irsafs_core_entry(s->core, s->current->ino, irsafs_clock_boot_ms(), irsafs_clock_real(),
+                          &entry)) {
+        reply_file(req, &entry, true);
+    } else {
+        (void)fuse_reply_err(req, ESTALE);
+    }
+}
+
+static void lookup_config(fuse_req_t req)
+{
+    struct irsafs_session *s = session_of(req);
+    struct irsafs_entry entry =
+        irsafs_core_lookup_config(s->core, irsafs_clock_boot_ms(), irsafs_clock_real());
+    record_done(s, entry.ino);
+    reply_file(req, &entry, false);
 }
 
 static void lookup_status(fuse_req_t req)
@@ -92,29 +132,31 @@ static void lookup_status(fuse_req_t req)
     struct irsafs_entry entry;
     int64_t now_ms = irsafs_clock_boot_ms();
     if (!irsafs_core_lookup_status(s->core, now_ms, &entry)) {
-        struct irsafs_text *text = s->settings.render_status(s->settings.user);
-        if (text == NULL) {
+        struct irsafs_str document = s->settings.render_status(s->settings.user);
+        if (document.len == 0) {
             (void)fuse_reply_err(req, ENOMEM);
             return;
         }
-        irsafs_core_publish_status(s->core, text, now_ms, irsafs_clock_real());
+        irsafs_core_publish_status(s->core, document, now_ms, irsafs_clock_real());
         if (!irsafs_core_lookup_status(s->core, now_ms, &entry)) {
             (void)fuse_reply_err(req, EIO); /* cannot be: it was published a moment ago */
             return;
         }
     }
-    reply_file(req, &entry);
+    record_done(s, entry.ino);
+    reply_file(req, &entry, false);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
     struct irsafs_session *s = session_of(req);
+    irsafs_place(IRSAFS_PLACE_LOOKUP_DURING_NOTIFY);
     if (parent != IRSAFS_INO_ROOT) {
         (void)fuse_reply_err(req, ENOTDIR);
+    } else if (s->current->state == IRSAFS_SLOT_DONE) {
+        lookup_again(req);
     } else if (strcmp(name, "config") == 0) {
-        struct irsafs_entry entry =
-            irsafs_core_lookup_config(s->core, irsafs_clock_boot_ms(), irsafs_clock_real());
-        reply_file(req, &entry);
+        lookup_config(req);
     } else if (strcmp(name, "status") == 0) {
         lookup_status(req);
     } else if (strcmp(name, "refresh") == 0) {
@@ -130,6 +172,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
     irsafs_core_forget(session_of(req)->core, ino, n);
+    irsafs_place(IRSAFS_PLACE_FORGET_BEFORE);
     fuse_reply_none(req);
 }
 
@@ -138,6 +181,7 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
     for (size_t i = 0; i < count; i++) {
         irsafs_core_forget(session_of(req)->core, forgets[i].ino, forgets[i].nlookup);
     }
+    irsafs_place(IRSAFS_PLACE_FORGET_BEFORE);
     fuse_reply_none(req);
 }
 
@@ -185,33 +229,35 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 static void
 reply_read(fuse_req_t req, const struct irsafs_generation *g, const struct irsafs_request *request)
 {
-    const struct irsafs_text *parts[] = {g->head, g->body};
+    struct irsafs_str parts[2];
+    irsafs_files_parts(session_of(req)->core, g, parts);
     struct iovec iov[IRSAFS_COUNT(parts)];
     int n = 0;
     size_t skip = request->offset > 0 ? (size_t)request->offset : 0;
     size_t want = request->size;
     for (size_t i = 0; i < IRSAFS_COUNT(parts); i++) {
-        size_t size = parts[i] != NULL ? parts[i]->size : 0;
+        size_t size = parts[i].len;
         if (skip >= size) {
             skip -= size;
             continue;
         }
         size_t take = size - skip < want ? size - skip : want;
         /* libfuse's iovec is not const; it only reads. */
-        iov[n++] = (struct iovec){(char *)(uintptr_t)(parts[i]->bytes + skip), take};
+        iov[n++] = (struct iovec){(char *)(uintptr_t)(parts[i].ptr + skip), take};
         want -= take;
         skip = 0;
     }
     (void)fuse_reply_iov(req, iov, n);
 }
 
-void irsafs_fuse_answer(struct irsafs_session *s, const struct irsafs_request *request)
+void irsafs_fuse_answer(struct irsafs_session *s,
+                        fuse_req_t req,
+                        const struct irsafs_request *request)
 {
-    fuse_req_t req = request->handle;
     struct irsafs_entry entry;
     struct stat st;
     const struct irsafs_generation *g;
-    switch (request->kind) {
+    switch ((enum irsafs_request_kind)request->kind) {
     case IRSAFS_REQUEST_SETATTR:
         st = refresh_attributes(s);
         (void)fuse_reply_attr(req, &st, CONSTANT_TIMEOUT_S);
@@ -236,35 +282,57 @@ void irsafs_fuse_answer(struct irsafs_session *s, const struct irsafs_request *r
 
 /* A parked request whose caller was interrupted or killed: without this it stays in D state until
  * the text comes. */
-static void on_interrupt(fuse_req_t req, void *waiter)
+static void on_interrupt(fuse_req_t req, void *slot)
 {
-    irsafs_core_interrupt(session_of(req)->core, waiter);
+    struct irsafs_session *s = session_of(req);
+    unsigned i = (unsigned)((struct irsafs_slot *)slot - s->journal->slots);
     (void)fuse_reply_err(req, EINTR);
+    irsafs_session_unpark(s, i);
+}
+
+/* From now on this request is answered by irsafs_session_answer, or interrupted. */
+static void wait_for_answer(fuse_req_t req)
+{
+    struct irsafs_session *s = session_of(req);
+    s->requests[s->current - s->journal->slots] = req;
+    fuse_req_interrupt_func(req, on_interrupt, s->current);
 }
 
 typedef enum irsafs_look look_fn(struct irsafs_core *core,
                                  const struct irsafs_request *request,
                                  int64_t now_ms,
                                  struct timespec real,
-                                 struct irsafs_waiter **ret_waiter);
+                                 irsafs_waiter_id *ret_waiter);
 
-static void look_or_park(look_fn *look, const struct irsafs_request *request)
+static void look_or_park(fuse_req_t req, look_fn *look, struct irsafs_request request)
 {
-    fuse_req_t req = request->handle;
     struct irsafs_session *s = session_of(req);
-    struct irsafs_waiter *waiter = NULL;
+    irsafs_waiter_id waiter = 0;
+    request.handle = (uint64_t)(s->current - s->journal->slots);
+    if (s->current->state == IRSAFS_SLOT_PARKED) { /* by an earlier worker */
+        wait_for_answer(req);
+        return;
+    }
+    if (s->current->state == IRSAFS_SLOT_DONE) {
+        irsafs_fuse_answer(s, req, &request);
+        return;
+    }
     /* Asked before the callback is set: libfuse 3.14 would call it and then touch the request,
      * which the callback has freed. One thread: nothing can come in between. */
     if (fuse_req_interrupted(req)) {
         (void)fuse_reply_err(req, EINTR);
         return;
     }
-    switch (look(s->core, request, irsafs_clock_boot_ms(), irsafs_clock_real(), &waiter)) {
+    switch (look(s->core, &request, irsafs_clock_boot_ms(), irsafs_clock_real(), &waiter)) {
     case IRSAFS_LOOK_READY:
-        irsafs_fuse_answer(s, request);
+        record_done(s, 0);
+        irsafs_fuse_answer(s, req, &request);
         return;
     case IRSAFS_LOOK_PARKED:
-        fuse_req_interrupt_func(req, on_interrupt, waiter);
+        save_record(s);
+        s->current->state = IRSAFS_SLOT_PARKED;
+        s->current->waiter = waiter;
+        wait_for_answer(req);
         return;
     case IRSAFS_LOOK_GONE:
         (void)fuse_reply_err(req, ESTALE);
@@ -285,8 +353,8 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
         (void)fuse_reply_attr(req, &st, CONSTANT_TIMEOUT_S);
         return;
     }
-    look_or_park(irsafs_core_look, &(struct irsafs_request){
-                                       .handle = req, .kind = IRSAFS_REQUEST_GETATTR, .ino = ino});
+    look_or_park(req, irsafs_core_look,
+                 (struct irsafs_request){.kind = IRSAFS_REQUEST_GETATTR, .ino = ino});
 }
 
 static void
@@ -298,9 +366,9 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file
         return;
     }
     look_or_park(
-        irsafs_core_look,
-        &(struct irsafs_request){
-            .handle = req, .kind = IRSAFS_REQUEST_READ, .ino = ino, .offset = off, .size = size});
+        req, irsafs_core_look,
+        (struct irsafs_request){
+            .kind = IRSAFS_REQUEST_READ, .ino = ino, .offset = off, .size = (uint32_t)size});
 }
 
 /* ---- touching `refresh` */
@@ -315,9 +383,9 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct
         (void)fuse_reply_err(req, EROFS);
         return;
     }
-    session_of(req)->refreshed = irsafs_clock_real();
-    look_or_park(irsafs_core_touch, &(struct irsafs_request){
-                                        .handle = req, .kind = IRSAFS_REQUEST_SETATTR, .ino = ino});
+    session_of(req)->journal->refreshed = irsafs_clock_real();
+    look_or_park(req, irsafs_core_touch,
+                 (struct irsafs_request){.kind = IRSAFS_REQUEST_SETATTR, .ino = ino});
 }
 
 static void op_write(fuse_req_t req,
@@ -334,10 +402,10 @@ static void op_write(fuse_req_t req,
         (void)fuse_reply_err(req, EROFS);
         return;
     }
-    session_of(req)->refreshed = irsafs_clock_real();
-    look_or_park(irsafs_core_touch,
-                 &(struct irsafs_request){
-                     .handle = req, .kind = IRSAFS_REQUEST_WRITE, .ino = ino, .size = size});
+    session_of(req)->journal->refreshed = irsafs_clock_real();
+    look_or_park(
+        req, irsafs_core_touch,
+        (struct irsafs_request){.kind = IRSAFS_REQUEST_WRITE, .ino = ino, .size = (uint32_t)size});
 }
 
 /* ---- hello */
@@ -353,6 +421,7 @@ static void op_init(void *user, struct fuse_conn_info *conn)
                               FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
     conn->want |= conn->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
     conn->time_gran = 1;
+    conn->max_write = IRSAFS_MAX_WRITE; /* what a journal slot and its overflow take */
     static const struct {
         unsigned flag;
         const char *name;
@@ -363,12 +432,11 @@ static void op_init(void *user, struct fuse_conn_info *conn)
     };
     for (size_t i = 0; i < IRSAFS_COUNT(needed); i++) {
         if ((conn->capable & needed[i].flag) == 0) {
-            s->kernel.missing = needed[i].name;
+            s->missing = needed[i].name;
         }
     }
-    s->kernel.protocol_major = conn->proto_major;
-    s->kernel.protocol_minor = conn->proto_minor;
-    s->kernel.ready = true;
+    s->protocol_major = conn->proto_major;
+    s->protocol_minor = conn->proto_minor;
 }
 
 const struct fuse_lowlevel_ops *irsafs_fuse_ops(void)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/super/child.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-enum { FIRST_OTHER = 5 };
 
 pid_t irsafs_child_fork(void)
 {
@@ -28,17 +25,7 @@ pid_t irsafs_child_fork(void)
     if (getppid() != parent) {
         _exit(0);
     }
+    (void)sigemptyset(&before); /* what the parent waits for with signalfd(2) is blocked in it */
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return 0;
-}
-
-void irsafs_child_keep(int fd_a, int to_a, int fd_b, int to_b)
-{
-    /* Out of the way first: one may stand where the other has to go. */
-    int a = fd_a >= 0 ? fcntl(fd_a, F_DUPFD, FIRST_OTHER) : -1;
-    int b = fd_b >= 0 ? fcntl(fd_b, F_DUPFD, FIRST_OTHER) : -1;
-    if ((fd_a >= 0 && dup2(a, to_a) < 0) || (fd_b >= 0 && dup2(b, to_b) < 0) ||
-        close_range(FIRST_OTHER, ~0U, 0) != 0) {
-        _exit(127);
-    }
 }

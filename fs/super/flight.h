@@ -3,34 +3,41 @@
 #define IRSAFS_FS_SUPER_FLIGHT_H
 
 #include "base/attr.h"
-#include "base/error.h"
+#include "fs/super/spawn.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* One run of irsafs-client. Its stdout and its report are memfds that nobody looks at before it has
- * ended: no pipe, nothing half-read. It can write at most IRSAFS_CHILD_FILE_MAX bytes to each. */
+ * ended: no pipe, nothing half-read. It can write at most IRSAFS_CHILD_FILE_MAX bytes to each. The
+ * supervisor holds them, unread, until a worker has taken them: a flight outlives workers. */
 
 struct irsafs_flight {
-    uint64_t number; /* of the core; 0: no flight */
-    pid_t pid;
-    int text_fd, report_fd; /* memfds, ours */
+    uint64_t number;        /* of the core; 0: none yet */
+    pid_t pid;              /* 0: it does not run */
+    int text_fd, report_fd; /* memfds, or -1 */
     int64_t kill_ms;        /* when it is killed if it has not ended by itself */
     bool killed;            /* by us, for being late */
+    bool failed;            /* could not be started */
+    int wait_status;        /* of an ended one */
 };
 
-/* Starts argv[0] with argv and our environment. Errors: CLIENT_START (fork, memfd). An argv[0] that
- * cannot be executed shows as exit status 127. */
-enum irsafs_code irsafs_flight_start(const char *const *argv,
-                                     uint64_t number,
-                                     int64_t kill_ms,
-                                     struct irsafs_flight *ret_flight,
-                                     struct irsafs_error *err) IRSAFS_MUST_CHECK;
+/* Starts a client with spawn's program, arguments and walls; its handings and its limit of file sizes
+ * are set here. What goes wrong shows in `failed`. */
+void irsafs_flight_start(struct irsafs_flight *flight,
+                         struct irsafs_spawn spawn,
+                         uint64_t number,
+                         int64_t kill_ms);
 
-/* Kills a running client. */
+static inline bool irsafs_flight_is_over(const struct irsafs_flight *flight)
+{
+    return flight->pid == 0 && (flight->failed || flight->text_fd >= 0);
+}
+
+/* Kills a running client; whoever reaps it notes wait_status and pid. */
 void irsafs_flight_kill(const struct irsafs_flight *flight);
-/* Closes the memfds and forgets the flight, whose process has been reaped. */
-void irsafs_flight_deinit(struct irsafs_flight *flight);
+/* Closes the memfds; the number stays. */
+void irsafs_flight_let_go(struct irsafs_flight *flight);
 
 #endif

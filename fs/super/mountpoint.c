@@ -22,7 +22,13 @@
 
 #define FSTYPE "fuse.irsafs"
 
-enum { ANSWER_LIMIT_MS = 1000, LOCK_RETRY_MS = 10, LAYERS_MAX = 64 };
+enum {
+    ANSWER_LIMIT_MS = 1000,
+    LOCK_RETRY_MS = 10,
+    ORPHAN_LIMIT_MS = 500, /* twice as long as it serves */
+    ORPHAN_RETRY_MS = 50,
+    LAYERS_MAX = 64,
+};
 
 /* ---- what is mounted there */
 
@@ -67,12 +73,13 @@ static bool read_layer(char *line, const char *path, struct layer *ret_layer)
     return strcmp(fields[4], path) == 0;
 }
 
-/* The topmost mount on path, which is the one that is no other one's parent; false: there is none. */
-static bool top_layer(const char *path, struct layer *ret_top)
+/* The topmost mount on path, which is the one that is no other one's parent. Returns 0, ENOENT: there is
+ * none, or ENOMEM. */
+static int top_layer(const char *path, struct layer *ret_top)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
     if (file == NULL) {
-        return false;
+        return errno == ENOMEM ? ENOMEM : ENOENT;
     }
     struct layer layers[LAYERS_MAX];
     size_t n = 0;
@@ -81,8 +88,12 @@ static bool top_layer(const char *path, struct layer *ret_top)
     while (n < LAYERS_MAX && getline(&line, &size, file) > 0) {
         n += read_layer(line, path, &layers[n]) ? 1 : 0;
     }
+    bool whole = n == LAYERS_MAX || feof(file) != 0;
     free(line);
     (void)fclose(file);
+    if (!whole) {
+        return ENOMEM;
+    }
     for (size_t i = 0; i < n; i++) {
         bool covered = false;
         for (size_t k = 0; k < n; k++) {
@@ -90,16 +101,10 @@ static bool top_layer(const char *path, struct layer *ret_top)
         }
         if (!covered) {
             *ret_top = layers[i];
-            return true;
+            return 0;
         }
     }
-    return false;
-}
-
-static bool ours_on_top(const char *path)
-{
-    struct layer top;
-    return top_layer(path, &top) && top.ours;
+    return ENOENT;
 }
 
 enum life { ALIVE, DEAD, SILENT };
@@ -142,9 +147,23 @@ static enum life ask(const char *path)
 
 static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
 {
-    for (int i = 0; i < LAYERS_MAX && ours_on_top(path); i++) {
+    int waited_ms = 0;
+    for (int i = 0; i < LAYERS_MAX; i++) {
+        struct layer top = {.ours = false};
+        if (top_layer(path, &top) == ENOMEM) {
+            return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory to see what is mounted on %s",
+                                    path);
+        }
+        if (!top.ours) {
+            break;
+        }
         switch (ask(path)) {
         case ALIVE:
+            if (waited_ms < ORPHAN_LIMIT_MS) { /* a worker whose supervisor was killed ends soon */
+                (void)poll(NULL, 0, ORPHAN_RETRY_MS);
+                waited_ms += ORPHAN_RETRY_MS;
+                continue;
+            }
             return irsafs_error_set(err, IRSAFS_E_SERVED, "%s is already served by irsafs", path);
         case SILENT:
             return irsafs_error_set(err, IRSAFS_E_SILENT,
@@ -269,45 +288,67 @@ static int lock_directory(const char *path)
     return fd;
 }
 
-enum irsafs_code irsafs_mountpoint_mount(const char *path,
-                                         int *ret_fd,
-                                         int64_t *ret_mount_id,
-                                         struct irsafs_error *err)
+/* The place by its descriptor, where there is one. Not to be looked at (access, stat): that would ask
+ * whoever serves it, and that is us. */
+static const char *place(int fd, const char *path, char ret_link[32])
+{
+    (void)snprintf(ret_link, 32, "/proc/self/fd/%d", fd);
+    return fd >= 0 ? ret_link : path;
+}
+
+enum irsafs_code
+irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error *err)
 {
     int fd = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return irsafs_error_set(err, IRSAFS_E_NO_FUSE, "open /dev/fuse: %s",
                                 strerrordesc_np(errno));
     }
-    IRSAFS_CLEANUP(irsafs_fd_closep) int lock = lock_directory(path);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int lock = lock_directory(m->path);
     (void)lock; /* held until we return */
-    enum irsafs_code code = clear_layers(path, err);
+    enum irsafs_code code = clear_layers(m->path, err);
     if (code != IRSAFS_OK) {
         (void)irsafs_fd_close(fd);
         return code;
     }
+    m->below_fd = m->below_fd < 0 ? open(m->path, O_PATH | O_CLOEXEC) : m->below_fd;
+    char link[32];
     char data[128];
     (void)snprintf(data, sizeof(data),
                    "fd=%d,rootmode=40000,user_id=%u,group_id=%u,allow_other,default_permissions",
                    fd, (unsigned)getuid(), (unsigned)getgid());
-    if (mount("irsafs", path, FSTYPE, MS_NOSUID | MS_NODEV | MS_NOEXEC, data) != 0) {
+    if (mount("irsafs", place(m->below_fd, m->path, link), FSTYPE, MS_NOSUID | MS_NODEV | MS_NOEXEC,
+              data) != 0) {
         int saved_errno = errno;
         (void)irsafs_fd_close(fd);
-        return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "mount on %s: %s", path,
+        return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "mount on %s: %s", m->path,
                                 strerrordesc_np(saved_errno));
     }
     *ret_fd = fd;
-    *ret_mount_id = mount_id_of(path);
+    m->id = mount_id_of(m->path);
+    m->root_fd = open(m->path, O_PATH | O_CLOEXEC);
     return IRSAFS_OK;
 }
 
-void irsafs_mountpoint_unmount(const char *path, int64_t mount_id)
+void irsafs_mountpoint_keep_way(struct irsafs_mount *m)
 {
-    if (mount_id_of(path) != mount_id) {
-        return; /* somebody has unmounted it, or mounted over it: what is there now is not ours */
+    if (mount_id_of(m->path) >= 0) {
+        m->root_fd = irsafs_fd_close(m->root_fd);
+        m->below_fd = irsafs_fd_close(m->below_fd);
     }
-    if (umount2(path, MNT_DETACH) != 0) {
-        irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", "mountpoint=%s error=\"%s\"", path,
+}
+
+void irsafs_mountpoint_unmount(struct irsafs_mount *m)
+{
+    char link[32];
+    int64_t on_top = mount_id_of(m->path);
+    bool hidden = on_top < 0 && errno == EACCES; /* we may not walk there (any more) */
+    /* Otherwise somebody has unmounted it, or mounted over it: what is there now is not ours. */
+    if (m->id >= 0 && (on_top == m->id || hidden) &&
+        umount2(place(m->root_fd, m->path, link), MNT_FORCE | MNT_DETACH) != 0) {
+        irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", "mountpoint=%s error=\"%s\"", m->path,
                    strerrordesc_np(errno));
     }
+    m->root_fd = irsafs_fd_close(m->root_fd);
+    m->id = -1;
 }

@@ -20,16 +20,30 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
                                            char ret_path[PATH_MAX],
                                            struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
+/* A mount, and what is needed to take it away or to repeat it without the right to walk there: the
+ * supervisor gives up CAP_DAC_OVERRIDE, and the mount point may lie in a folder of somebody else. */
+struct irsafs_mount {
+    const char *path;      /* of irsafs_mountpoint_prepare; the caller's */
+    int below_fd, root_fd; /* O_PATH: the directory below, and the root of the mount; or -1 */
+    int64_t id;            /* of the mount; -1: there is none */
+};
+#define IRSAFS_MOUNT_INIT(at)                                                                      \
+    ((struct irsafs_mount){.path = (at), .below_fd = -1, .root_fd = -1, .id = -1})
+
 /* Opens /dev/fuse and mounts it with mount(2), type fuse.irsafs, source irsafs. *ret_fd is
  * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED; SERVED, SILENT when
  * another one was quicker. */
-enum irsafs_code irsafs_mountpoint_mount(const char *path,
+enum irsafs_code irsafs_mountpoint_mount(struct irsafs_mount *mount,
                                          int *ret_fd,
-                                         int64_t *ret_mount_id,
                                          struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
-/* Detaches that mount, if it is still the one on top: names vanish at once, open files stay until they
- * are closed. What somebody else has mounted there is left alone: it may be the volume below us. */
-void irsafs_mountpoint_unmount(const char *path, int64_t mount_id);
+/* To be called when the privileges are gone: lets go of the descriptors where the path can still be
+ * walked. They would make the mount busy for an administrator's umount(8). */
+void irsafs_mountpoint_keep_way(struct irsafs_mount *mount);
+
+/* Aborts and detaches that mount, if it is still the one on top: names vanish at once, whoever waits
+ * for an answer, in the kernel too, gets an error. What somebody else has mounted there is left alone:
+ * it may be the volume below us. */
+void irsafs_mountpoint_unmount(struct irsafs_mount *mount);
 
 #endif

@@ -6,11 +6,13 @@
 #include "base/awsconfig/canon.h"
 #include "base/buf.h"
 #include "base/limits.h"
-#include "fs/status.h"
-#include "fs/super/answer.h"
+#include "fs/worker/answer.h"
+#include "fs/worker/status.h"
 #include "tests/fuzz/fuzz.h"
 
+#include <jansson.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 enum { TEXT_FILE, REPORT_FILE };
 
@@ -50,15 +52,42 @@ static void assert_facts(const struct irsafs_client_facts *f)
     FUZZ_ASSERT(fuzz_is_clean(f->endpoint_scheme, sizeof(f->endpoint_scheme)));
     FUZZ_ASSERT(fuzz_is_clean(f->endpoint_host, sizeof(f->endpoint_host)));
     FUZZ_ASSERT(fuzz_is_clean(f->endpoint_tls, sizeof(f->endpoint_tls)));
-    const json_t *items = json_object_get(f->dropped, "items");
-    FUZZ_ASSERT(f->dropped == NULL ||
-                (json_is_array(items) && json_is_integer(json_object_get(f->dropped, "total"))));
+    FUZZ_ASSERT(fuzz_is_clean(f->sandbox, sizeof(f->sandbox)));
+    FUZZ_ASSERT(strnlen(f->dropped, sizeof(f->dropped)) < sizeof(f->dropped));
+    json_t *dropped = json_loads(f->dropped, 0, NULL);
+    const json_t *items = json_object_get(dropped, "items");
+    FUZZ_ASSERT(f->dropped[0] == '\0' ||
+                (json_is_array(items) && json_is_integer(json_object_get(dropped, "total"))));
     FUZZ_ASSERT(json_array_size(items) <= IRSAFS_DROPPED_ITEMS_MAX);
     static const char *const keys[] = {"section", "key", "reason"};
     for (size_t i = 0; i < json_array_size(items) * IRSAFS_COUNT(keys); i++) {
         const json_t *word = json_object_get(json_array_get(items, i / 3), keys[i % 3]);
         FUZZ_ASSERT(json_is_null(word) || fuzz_is_clean(json_string_value(word), 200));
     }
+    json_decref(dropped);
+}
+
+/* One block for all: zero again each time. */
+static struct irsafs_core *new_core(void)
+{
+    static void *block = NULL;
+    if (block == NULL) {
+        block = mmap(NULL, irsafs_core_size(), PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        FUZZ_ASSERT(block != MAP_FAILED);
+    }
+    FUZZ_ASSERT(madvise(block, irsafs_core_size(), MADV_DONTNEED) == 0);
+    return block;
+}
+
+static struct irsafs_str document(const struct irsafs_view *view,
+                                  const struct irsafs_client_facts *facts)
+{
+    static struct irsafs_worker_settings settings = {.mountpoint = "/var/run/.aws"};
+    static const struct irsafs_sandbox_report sandbox;
+    const struct irsafs_status status = {
+        .view = view, .facts = facts, .settings = &settings, .sandbox = &sandbox};
+    return irsafs_status_render(&status);
 }
 
 /* A good text lands first or not at all, then this one; what does `config` show? */
@@ -77,57 +106,44 @@ static void assert_published(const struct irsafs_landing *landing,
                                                   .prefetch = true,
                                                   .mountpoint = "/var/run/.aws"};
     int64_t now_ms = 1000;
-    struct irsafs_core *core = irsafs_core_new(&settings, now_ms, real);
-    FUZZ_ASSERT(core != NULL);
+    struct irsafs_core *core = new_core();
+    irsafs_core_init(core, &settings, now_ms, real);
     uint64_t flight = irsafs_core_effects(core, now_ms, real).start_flight;
     if (good_before) {
-        struct irsafs_landing first = {.text = irsafs_text_new(sizeof(good) - 1)};
-        FUZZ_ASSERT(first.text != NULL);
-        memcpy(first.text->bytes, good, sizeof(good) - 1);
+        const struct irsafs_landing first = {.text = good, .text_len = sizeof(good) - 1};
         irsafs_core_landed(core, flight, &first, now_ms, real);
         now_ms += 900; /* AGING: a look starts the next flight */
         (void)irsafs_core_lookup_config(core, now_ms, real);
         flight = irsafs_core_effects(core, now_ms, real).start_flight;
     }
     FUZZ_ASSERT(flight != 0);
-    struct irsafs_landing copy = *landing;
-    copy.text = landing->text != NULL ? irsafs_text_ref(landing->text) : NULL;
-    irsafs_core_landed(core, flight, &copy, now_ms, real);
+    irsafs_core_landed(core, flight, landing, now_ms, real);
+    irsafs_core_commit(core, NULL);
     now_ms += 5000; /* the TTL is over, and the waits */
     irsafs_core_tick(core, now_ms, real);
     struct irsafs_entry e = irsafs_core_lookup_config(core, now_ms, real);
     now_ms += 5000;
     (void)irsafs_core_effects(core, now_ms, real);
-    struct irsafs_waiter *waiter;
+    irsafs_waiter_id waiter;
     const struct irsafs_request look = {.ino = e.ino};
     (void)irsafs_core_look(core, &look, now_ms, real, &waiter);
     irsafs_core_stop(core, now_ms, real);
     const struct irsafs_generation *g = irsafs_core_file(core, e.ino, now_ms, &e);
     FUZZ_ASSERT(g != NULL);
-    struct irsafs_buf text = IRSAFS_BUF_INIT(2 * IRSAFS_TEXT_MAX);
-    size_t offset = 0;
-    if (g->head != NULL) {
-        FUZZ_ASSERT(irsafs_buf_append(&text, g->head->bytes, g->head->size));
-    }
+    struct irsafs_str parts[2];
+    irsafs_files_parts(core, g, parts);
     /* The comments of the text below follow ours: each alone keeps to the limit of lines. */
-    FUZZ_ASSERT(irsafs_canon_check(text.data, text.len, token_path, &offset) == NULL);
-    irsafs_buf_reset(&text);
-    if (g->body != NULL) {
-        FUZZ_ASSERT(irsafs_buf_append(&text, g->body->bytes, g->body->size));
+    for (size_t i = 0; i < IRSAFS_COUNT(parts); i++) {
+        size_t offset = 0;
+        FUZZ_ASSERT(irsafs_canon_check(parts[i].ptr, parts[i].len, token_path, &offset) == NULL);
     }
-    FUZZ_ASSERT(irsafs_canon_check(text.data, text.len, token_path, &offset) == NULL);
-    irsafs_buf_deinit(&text);
 
     struct irsafs_view view = irsafs_core_view(core, now_ms);
-    const struct irsafs_status status = {
-        .view = &view, .facts = facts, .mountpoint = settings.mountpoint};
-    struct irsafs_text *document = irsafs_status_render(&status);
-    FUZZ_ASSERT(document != NULL && document->size <= IRSAFS_STATUS_MAX);
-    json_t *json = json_loadb(document->bytes, document->size, 0, NULL);
+    struct irsafs_str status = document(&view, facts);
+    FUZZ_ASSERT(status.len > 0 && status.len <= IRSAFS_STATUS_MAX);
+    json_t *json = json_loadb(status.ptr, status.len, 0, NULL);
     FUZZ_ASSERT(json_is_object(json));
     json_decref(json);
-    (void)irsafs_text_unref(document);
-    core = irsafs_core_free(core);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -140,18 +156,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ending ending = read_ending(line);
     struct irsafs_str report = fuzz_cut(&input, "---");
     struct irsafs_client_facts facts = {.run_id = ""};
+    struct irsafs_buf text = IRSAFS_BUF_INIT(IRSAFS_TEXT_MAX);
     struct irsafs_landing landing;
     (void)fuzz_file(TEXT_FILE, input);
     (void)fuzz_file(REPORT_FILE, report);
     memset(&landing, 0xA5, sizeof(landing));
     irsafs_answer_read(&settings, ending.wait_status, ending.killed, fuzz_file_fd(TEXT_FILE),
-                       fuzz_file_fd(REPORT_FILE), &landing, &facts);
+                       fuzz_file_fd(REPORT_FILE), &text, &landing, &facts);
     FUZZ_ASSERT((landing.error.code == IRSAFS_OK) == (landing.text != NULL));
     if (landing.text != NULL) {
         size_t offset = 0;
         FUZZ_ASSERT(ending.wait_status == 0 && !ending.killed);
-        FUZZ_ASSERT(
-            irsafs_str_equal((struct irsafs_str){landing.text->bytes, landing.text->size}, input));
+        FUZZ_ASSERT(irsafs_str_equal((struct irsafs_str){landing.text, landing.text_len}, input));
         FUZZ_ASSERT(irsafs_canon_check(input.ptr, input.len, token_path, &offset) == NULL);
         FUZZ_ASSERT(input.len > 0);
     } else {
@@ -163,7 +179,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert_facts(&facts);
     assert_published(&landing, &facts, false);
     assert_published(&landing, &facts, true);
-    (void)irsafs_text_unref(landing.text);
-    irsafs_client_facts_deinit(&facts);
+    irsafs_buf_deinit(&text);
     return 0;
 }

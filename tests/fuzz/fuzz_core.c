@@ -5,24 +5,22 @@
  *   iN  interrupt the N-th parked request    fN oN  FORGET one, all lookups of the N-th inode
  *   GN BN  the flight lands with text N, with failure N    XN  a flight that is none lands
  *   aN  the kernel was told (N > 0: of all but N)    FN  the next flight cannot be started
+ *   KN  the worker dies at the N-th place (N > 0: of the one after a dead one), see death.h
+ *   uN  the next event is rolled back and done again    ZN  another worker takes over
  *   +N  time passes    kN  until the next tick    qN  the next N events come at once    !N  stop
  * Asserted, beside world.c: every parked request is answered once, those of an inode in the order in
  * which they came; what is answered is READY or gone; the counts of lookups are those of the kernel,
  * and zero at the end; a service that works again always brings a fresh text. */
+#include "tests/fuzz/death.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/world.h"
 
-static const char letters[] = "csgrtifoGBXaF+kq!v";
+static const char letters[] = "csgrtifoGBXaF+kq!vKuZ";
 
 enum { FOREIGN_INO = 999 }; /* never handed out */
 
 static struct fuzz_world world;
 static unsigned together; /* events before the next settle */
-
-static uint64_t id_of(const struct irsafs_request *request)
-{
-    return (uint64_t)(uintptr_t)request->handle;
-}
 
 static void see(struct fuzz_world *w, uint64_t ino)
 {
@@ -52,12 +50,22 @@ static void take_answers(void *user)
     struct fuzz_world *w = user;
     struct irsafs_request request;
     while (irsafs_core_next_answer(w->core, &request)) {
-        assert_order(w, id_of(&request), request.ino);
-        fuzz_world_answered(w, id_of(&request), true);
+        assert_order(w, request.handle, request.ino);
+        fuzz_world_answered(w, request.handle, true);
+        irsafs_core_answered(w->core);
         if (request.kind == IRSAFS_REQUEST_GETATTR || request.kind == IRSAFS_REQUEST_READ) {
             see(w, request.ino);
         }
     }
+}
+
+static struct irsafs_core *take_over(void *user)
+{
+    struct fuzz_world *w = user;
+    fuzz_world_move(w);
+    irsafs_core_take_over(w->core);
+    irsafs_core_told(w->core, w->told);
+    return w->core;
 }
 
 static uint64_t lookup_config(struct fuzz_world *w)
@@ -82,10 +90,10 @@ static void lookup_status(struct fuzz_world *w, unsigned arg)
         return;
     }
     if (!irsafs_core_lookup_status(w->core, w->now_ms, &e)) {
-        struct irsafs_text *text = irsafs_text_new(1 + arg % 64);
-        FUZZ_ASSERT(text != NULL);
-        memset(text->bytes, 's', text->size);
-        irsafs_core_publish_status(w->core, text, w->now_ms, fuzz_world_real(w));
+        char text[64];
+        memset(text, 's', sizeof(text));
+        irsafs_core_publish_status(w->core, (struct irsafs_str){text, 1 + arg % sizeof(text)},
+                                   w->now_ms, fuzz_world_real(w));
         FUZZ_ASSERT(irsafs_core_lookup_status(w->core, w->now_ms, &e));
     }
     FUZZ_ASSERT(e.kind == IRSAFS_KIND_STATUS && is_ready(w, e.ino) && e.entry_timeout_ms == 0);
@@ -96,7 +104,7 @@ typedef enum irsafs_look look_fn(struct irsafs_core *core,
                                  const struct irsafs_request *request,
                                  int64_t now_ms,
                                  struct timespec real,
-                                 struct irsafs_waiter **ret_waiter);
+                                 irsafs_waiter_id *ret_waiter);
 
 static void
 request(struct fuzz_world *w, look_fn *look, enum irsafs_request_kind kind, uint64_t ino)
@@ -105,8 +113,7 @@ request(struct fuzz_world *w, look_fn *look, enum irsafs_request_kind kind, uint
     if (p == NULL) {
         return;
     }
-    const struct irsafs_request r = {
-        .handle = (void *)(uintptr_t)p->id, .kind = kind, .ino = ino, .size = 100};
+    const struct irsafs_request r = {.handle = p->id, .kind = kind, .ino = ino, .size = 100};
     switch (look(w->core, &r, w->now_ms, fuzz_world_real(w), &p->waiter)) {
     case IRSAFS_LOOK_READY:
         FUZZ_ASSERT(look == irsafs_core_touch || is_ready(w, ino));
@@ -114,7 +121,7 @@ request(struct fuzz_world *w, look_fn *look, enum irsafs_request_kind kind, uint
         see(w, ino);
         break;
     case IRSAFS_LOOK_PARKED:
-        FUZZ_ASSERT(p->waiter != NULL && (look == irsafs_core_touch || !is_ready(w, ino)));
+        FUZZ_ASSERT(p->waiter != 0 && (look == irsafs_core_touch || !is_ready(w, ino)));
         break;
     case IRSAFS_LOOK_GONE:
         FUZZ_ASSERT(look == irsafs_core_look && !is_ready(w, ino));
@@ -147,9 +154,7 @@ static void forget(struct fuzz_world *w, struct fuzz_inode *inode, uint64_t n)
 
 static void land_nothing(struct fuzz_world *w, unsigned arg)
 {
-    struct irsafs_landing landing = {.text = irsafs_text_new(1)};
-    FUZZ_ASSERT(landing.text != NULL);
-    landing.text->bytes[0] = '!';
+    struct irsafs_landing landing = {.text = "!", .text_len = 1};
     irsafs_core_landed(w->core, w->n_flights + 1 + arg, &landing, w->now_ms, fuzz_world_real(w));
 }
 
@@ -215,6 +220,15 @@ static void step(struct fuzz_world *w, char letter, unsigned arg)
     case 'k':
         fuzz_world_pass(w, w->next_tick_ms < INT64_MAX ? w->next_tick_ms - w->now_ms : 0);
         break;
+    case 'K':
+        fuzz_death_arm(arg + 1);
+        break;
+    case 'u':
+        fuzz_death_rehearse();
+        break;
+    case 'Z':
+        (void)take_over(w);
+        break;
     case 'q':
         together = arg % 16 + 1;
         break;
@@ -246,6 +260,7 @@ static void recover(struct fuzz_world *w)
 /* Everybody gets an answer within the bounds, whatever state this is; then all is forgotten. */
 static void end(struct fuzz_world *w)
 {
+    fuzz_death_disarm();
     fuzz_world_settle(w);
     fuzz_world_told(w, w->tell);
     fuzz_world_pass(w, 6000);
@@ -275,6 +290,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (more && letters[s.op] == 'v') {
         variant = s.arg;
     }
+    fuzz_death_init(take_over, &world);
     fuzz_world_init(&world, variant);
     world.answer = take_answers;
     world.user = &world;
@@ -288,6 +304,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     end(&world);
-    fuzz_world_deinit(&world);
     return 0;
 }

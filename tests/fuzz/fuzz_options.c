@@ -17,18 +17,17 @@ enum { WORDS_MAX = 128, VARIABLES_MAX = 32, TEXT_MAX = 8192 };
 
 static struct {
     unsigned n_runs;
-    struct irsafs_daemon_settings settings;
+    struct irsafs_worker_settings settings;
     const char *client_argv[IRSAFS_GIVEN_MAX + 5];
 } daemon_seen;
 
-enum irsafs_code irsafs_daemon_run(const struct irsafs_daemon_settings *settings,
-                                   int fuse_fd,
-                                   struct irsafs_error *err)
+enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *settings,
+                                       struct irsafs_error *err)
 {
-    (void)fuse_fd;
     (void)err;
+    FUZZ_ASSERT(settings->uid <= ID_MAX);
     daemon_seen.n_runs++;
-    daemon_seen.settings = *settings;
+    daemon_seen.settings = *settings->worker;
     memset(daemon_seen.client_argv, 0, sizeof(daemon_seen.client_argv));
     for (size_t i = 0; settings->client_argv[i] != NULL; i++) {
         FUZZ_ASSERT(i < IRSAFS_GIVEN_MAX + 3);
@@ -58,24 +57,6 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
     }
     memcpy(ret_path, path, strlen(path) + 1);
     return IRSAFS_OK;
-}
-
-enum irsafs_code irsafs_mountpoint_mount(const char *path,
-                                         int *ret_fd,
-                                         int64_t *ret_mount_id,
-                                         struct irsafs_error *err)
-{
-    (void)path;
-    (void)err;
-    *ret_fd = -1;
-    *ret_mount_id = 1;
-    return IRSAFS_OK;
-}
-
-void irsafs_mountpoint_unmount(const char *path, int64_t mount_id)
-{
-    (void)path;
-    FUZZ_ASSERT(mount_id == 1);
 }
 
 /* The linker's --wrap leads here. */
@@ -140,18 +121,16 @@ static void run(const struct command *c, struct outcome *o)
 {
     static char *environment[VARIABLES_MAX + 2];
     char *argv[WORDS_MAX + 3];
-    sigset_t signals;
     memcpy(environment, c->environment, sizeof(environment));
     memcpy(argv, c->argv, sizeof(argv)); /* the parser sorts them */
     memset(o, 0, sizeof(*o));
     daemon_seen.n_runs = 0;
-    (void)sigemptyset(&signals);
     char **own = environ;
     environ = environment;
     o->code = parse(&o->plan, c->argc, argv, &o->err);
     if (o->code == IRSAFS_OK && !o->plan.help) {
         o->code = prepare(&o->plan, &o->err);
-        o->code = o->code == IRSAFS_OK ? serve(&o->plan, &signals, &o->err) : o->code;
+        o->code = o->code == IRSAFS_OK ? serve(&o->plan, &o->err) : o->code;
     }
     environ = own;
     o->ran = daemon_seen.n_runs > 0;
@@ -166,7 +145,7 @@ static bool within(int64_t value, int64_t min, int64_t max)
 
 static void assert_ranges(void)
 {
-    const struct irsafs_daemon_settings *s = &daemon_seen.settings;
+    const struct irsafs_worker_settings *s = &daemon_seen.settings;
     const int64_t second = 1000;
     const int64_t day = 24 * 3600 * second;
     FUZZ_ASSERT(daemon_seen.n_runs == 1);
@@ -178,7 +157,9 @@ static void assert_ranges(void)
     FUZZ_ASSERT(within(s->core.fetch_timeout_ms, 10, 3600 * second));
     FUZZ_ASSERT(s->config_mode <= 0777 && s->refresh_mode <= 0777);
     FUZZ_ASSERT(s->uid <= 0x7ffffffe && s->gid <= 0x7ffffffe);
+    FUZZ_ASSERT(within(s->sandbox, IRSAFS_SANDBOX_OFF, IRSAFS_SANDBOX_REQUIRED));
     FUZZ_ASSERT(s->mountpoint[0] != '\0' && s->token_path[0] == '/');
+    FUZZ_ASSERT(strncmp(s->core.mountpoint, s->mountpoint, sizeof(s->core.mountpoint) - 1) == 0);
     FUZZ_ASSERT(fuzz_is_clean(s->token_path, IRSAFS_VALUE_MAX + 1));
 }
 
@@ -194,6 +175,7 @@ static bool same_client(const struct irsafs_client_settings *a,
            same_word(a->token_file, b->token_file) && same_word(a->api_key_file, b->api_key_file) &&
            same_word(a->run_id, b->run_id) && same_word(a->labels, b->labels) &&
            same_word(a->ca_file, b->ca_file) && same_word(a->proxy, b->proxy) &&
+           same_word(a->sandbox, b->sandbox) &&
            same_word(a->web_identity_token_file, b->web_identity_token_file) &&
            a->insecure_skip_tls_verify == b->insecure_skip_tls_verify &&
            a->fetch_timeout_ms == b->fetch_timeout_ms;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The input is a program of kernel requests and events, two characters each, in any order:
- *   vN  settings no. N (first of all)
+ *   vN  settings no. N (first of all); from a on the first worker dies, while it starts or later
  *   cN sN eN  LOOKUP of config, status, refresh     nN  of another name    pN  of config below an inode
  *   gN rN  GETATTR, READ of the N-th newest inode   RN  READ somewhere in it
  *   dN  READDIR from N    DN  with a small buffer, or of a file
@@ -8,29 +8,38 @@
  *   mN  a mutation    ?N  a question that has no answer here
  *   iN  INTERRUPT of the N-th waiting request       IN  of one that is not there
  *   fN oN bN  FORGET one, all lookups of the N-th inode, BATCH_FORGET of all inodes
- *   GN BN aN FN +N kN qN !N  as in fuzz_core.c
- * The requests are well-formed, as the kernel's are: libfuse trusts their lengths. Asserted, beside
- * world.c: every request that wants a reply gets exactly one; no mutation succeeds; attributes and
- * bytes are those of the generation; the counts of lookups are zero when all is forgotten. */
+ *   GN BN aN FN KN uN ZN +N kN qN !N  as in fuzz_core.c
+ * The requests are well-formed, as the kernel's are: libfuse trusts their lengths. A worker may die
+ * (death.h) after a request is read, before and after a reply is written, and at every undo record and
+ * commit; the next one finds block, journal and requests at another address. Asserted, beside world.c:
+ * every request that wants a reply gets exactly one, and no worker writes a second one unless another
+ * one died; who is interrupted while it waits is answered; no mutation succeeds; attributes and bytes
+ * are those of the generation; the counts of lookups are always the kernel's, and zero when all is
+ * forgotten; the slots in use are those of the requests that wait. */
 #include "base/attr.h"
-#include "fs/fuse/session.h"
+#include "fs/fuse/ops.h"
+#include "tests/fuzz/death.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/world.h"
 
 #include <errno.h>
 #include <linux/fuse.h>
+#include <poll.h>
+#include <sanitizer/allocator_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-static const char letters[] = "csenpgrRdDtwTm?iIfobGBaF+kq!v";
+static const char letters[] = "csenpgrRdDtwTm?iIfobGBaF+kq!vKuZ";
 
 enum {
-    FUSE_FD = 1 << 20, /* no descriptor of ours: see read and writev below */
+    FUSE_FD = 1 << 20, /* no descriptor of ours: see readv and writev below */
     REQUEST_MAX = 8192,
     QUEUE_MAX = 64,
     REPLY_MAX = 8192,
+    UNIQUES_MAX = 1 << 14,
+    INIT_UNIQUE = 2,
     INO_REFRESH = 2,
     FOREIGN_INO = 999, /* never handed out: ESTALE */
 };
@@ -54,6 +63,7 @@ struct asked {
     uint64_t park_id; /* of world.h, for what may wait; 0: answered at once */
     enum irsafs_kind kind;
     bool mutation, interrupted, other_name;
+    bool early; /* interrupted before it came */
 };
 
 static struct kernel {
@@ -63,6 +73,8 @@ static struct kernel {
     size_t n_queued, n_read;
     struct asked asked[FUZZ_PARKED_MAX + QUEUE_MAX];
     uint64_t last_unique;
+    uint16_t life[UNIQUES_MAX]; /* of request 2 * i: the worker that answered it, from 1 */
+    bool greeted;               /* a worker has seen the kernel take the reply to FUSE_INIT */
     unsigned together;
     unsigned n_interrupts;
     uint64_t n_status;
@@ -72,9 +84,10 @@ static struct kernel {
 
 int64_t __wrap_irsafs_clock_boot_ms(void);
 struct timespec __wrap_irsafs_clock_real(void);
-ssize_t __wrap_read(int fd, void *buf, size_t size);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+ssize_t __wrap_readv(int fd, const struct iovec *iov, int count);
 ssize_t __wrap_writev(int fd, const struct iovec *iov, int count);
-ssize_t __real_read(int fd, void *buf, size_t size);
+ssize_t __real_readv(int fd, const struct iovec *iov, int count);
 ssize_t __real_writev(int fd, const struct iovec *iov, int count);
 
 int64_t __wrap_irsafs_clock_boot_ms(void)
@@ -87,24 +100,40 @@ struct timespec __wrap_irsafs_clock_real(void)
     return fuzz_world_real(&kernel.world);
 }
 
-ssize_t __wrap_read(int fd, void *buf, size_t size)
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
+{
+    (void)fds;
+    (void)n;
+    (void)timeout_ms;
+    return 1;
+}
+
+ssize_t __wrap_readv(int fd, const struct iovec *iov, int count)
 {
     struct kernel *k = &kernel;
     if (fd != FUSE_FD) {
-        return __real_read(fd, buf, size);
+        return __real_readv(fd, iov, count);
     }
+    fuzz_place();
     if (k->n_read == k->n_queued) {
         k->n_read = k->n_queued = 0;
         errno = EAGAIN;
         return -1;
     }
     const struct request *r = &k->queue[k->n_read++];
-    FUZZ_ASSERT(r->len <= size);
-    memcpy(buf, r->bytes, r->len);
+    size_t done = 0;
+    for (int i = 0; i < count; i++) {
+        size_t left = r->len - done;
+        size_t take = left < iov[i].iov_len ? left : iov[i].iov_len;
+        memcpy(iov[i].iov_base, r->bytes + done, take);
+        done += take;
+    }
+    FUZZ_ASSERT(done == r->len);
+    fuzz_place();
     return (ssize_t)r->len;
 }
 
-static void take_reply(struct kernel *k, const struct fuse_out_header *header, const char *payload);
+static bool take_reply(struct kernel *k, const struct fuse_out_header *header, const char *payload);
 
 ssize_t __wrap_writev(int fd, const struct iovec *iov, int count)
 {
@@ -116,6 +145,7 @@ ssize_t __wrap_writev(int fd, const struct iovec *iov, int count)
     if (fd != FUSE_FD) {
         return __real_writev(fd, iov, count);
     }
+    fuzz_place();
     for (int i = 0; i < count; i++) {
         FUZZ_ASSERT(len + iov[i].iov_len <= sizeof(reply));
         if (iov[i].iov_len > 0) {
@@ -124,7 +154,11 @@ ssize_t __wrap_writev(int fd, const struct iovec *iov, int count)
         len += iov[i].iov_len;
     }
     FUZZ_ASSERT(len >= sizeof(reply.header) && reply.header.len == len);
-    take_reply(&kernel, &reply.header, reply.bytes + sizeof(reply.header));
+    if (!take_reply(&kernel, &reply.header, reply.bytes + sizeof(reply.header))) {
+        errno = ENOENT;
+        return -1;
+    }
+    fuzz_place();
     return (ssize_t)len;
 }
 
@@ -237,6 +271,7 @@ static void assert_error(struct kernel *k, const struct asked *a, int error)
                 error == -EINTR);
     FUZZ_ASSERT(error != -EIO && error != -ENOMEM && error != -EAGAIN);
     FUZZ_ASSERT(error != -EINTR || a->interrupted);
+    k->world.n_ghosts += error == -EINTR && a->early;
     if (a->mutation) {
         FUZZ_ASSERT(error == -EROFS || error == -ENOSYS || (a->interrupted && error == -EINTR));
     }
@@ -283,15 +318,23 @@ static void take_success(struct kernel *k,
     }
 }
 
-static void take_reply(struct kernel *k, const struct fuse_out_header *header, const char *payload)
+/* False: nobody waits for it any more, because a worker that is dead has answered. */
+static bool take_reply(struct kernel *k, const struct fuse_out_header *header, const char *payload)
 {
     struct asked *a = find_asked(k, header->unique);
-    FUZZ_ASSERT(header->unique != 0 && a != NULL); /* asked, and not answered yet */
+    FUZZ_ASSERT(header->unique != 0 && header->unique / 2 < UNIQUES_MAX);
+    uint16_t *life = &k->life[header->unique / 2];
+    if (a == NULL) {
+        FUZZ_ASSERT(*life != 0 && *life <= fuzz_deaths());
+        FUZZ_ASSERT(header->unique != INIT_UNIQUE || !k->greeted);
+        return false;
+    }
+    *life = (uint16_t)(fuzz_deaths() + 1);
     struct asked copy = *a;
     if (copy.opcode == FUSE_INTERRUPT) { /* "the request is not here (yet)" */
         FUZZ_ASSERT(header->error == -EAGAIN);
         a->unique = 0;
-        return;
+        return true;
     }
     a->unique = 0;
     if (copy.park_id != 0) {
@@ -302,14 +345,20 @@ static void take_reply(struct kernel *k, const struct fuse_out_header *header, c
     } else {
         take_success(k, &copy, header, payload);
     }
+    return true;
 }
 
 /* ---- requests */
 
 static void receive(struct kernel *k)
 {
-    while (k->n_queued > 0) { /* read empties it when all are taken */
+    while (k->n_queued > 0) { /* readv empties it when all are taken */
+        bool entered = fuzz_death_enters();
+        while (entered && setjmp(fuzz_death_at) != 0) {
+            (void)fuzz_death_next();
+        }
         FUZZ_ASSERT(irsafs_session_receive(k->session));
+        fuzz_death_leaves(entered);
     }
 }
 
@@ -354,6 +403,7 @@ ask(struct kernel *k, uint32_t opcode, uint64_t ino, const void *arg, size_t siz
         a->interrupted = a->interrupted || (early->unique != 0 && early->opcode == FUSE_INTERRUPT &&
                                             early->offset == a->unique);
     }
+    a->early = a->interrupted;
     return a;
 }
 
@@ -513,7 +563,8 @@ static void question(struct kernel *k, unsigned arg, uint64_t ino)
 static void interrupt(struct kernel *k, uint64_t unique)
 {
     const struct fuse_interrupt_in in = {.unique = unique};
-    struct asked *target = find_asked(k, unique);
+    struct asked *target = unique != 0 ? find_asked(k, unique) : NULL;
+    bool waits = target != NULL && target->opcode != FUSE_INTERRUPT;
     if (is_full(k)) {
         return;
     }
@@ -523,6 +574,7 @@ static void interrupt(struct kernel *k, uint64_t unique)
     }
     k->n_interrupts++;
     receive(k);
+    FUZZ_ASSERT(!waits || find_asked(k, unique) == NULL);
 }
 
 static void interrupt_waiting(struct kernel *k, unsigned arg)
@@ -571,24 +623,127 @@ static void forget_all(struct kernel *k)
 static void take_answers(void *user)
 {
     struct kernel *k = user;
+    bool entered = fuzz_death_enters();
+    while (entered && setjmp(fuzz_death_at) != 0) {
+        (void)fuzz_death_next();
+    }
     irsafs_session_answer(k->session);
+    fuzz_death_leaves(entered);
 }
 
-static struct irsafs_text *render_status(void *user)
+static struct irsafs_str render_status(void *user)
+{
+    static char text[64];
+    struct kernel *k = user;
+    int len = snprintf(text, sizeof(text), "{\"n\":%llu}\n", (unsigned long long)++k->n_status);
+    return (struct irsafs_str){text, (size_t)len};
+}
+
+/* What libfuse has allocated for the requests of a worker: dies with it. */
+static struct {
+    const volatile void *at[1024];
+    size_t n;
+    bool notes;
+} memory;
+
+static void on_malloc(const volatile void *at, size_t size)
+{
+    (void)size;
+    if (memory.notes && memory.n < IRSAFS_COUNT(memory.at)) {
+        memory.at[memory.n++] = at;
+    }
+}
+
+static void on_free(const volatile void *at)
+{
+    for (size_t i = memory.n; i > 0 && at != NULL; i--) {
+        if (memory.at[i - 1] == at) {
+            memory.at[i - 1] = memory.at[--memory.n];
+            return;
+        }
+    }
+}
+
+void __real_fuse_session_process_buf(struct fuse_session *se, const struct fuse_buf *buf);
+void __wrap_fuse_session_process_buf(struct fuse_session *se, const struct fuse_buf *buf);
+void __wrap_fuse_session_process_buf(struct fuse_session *se, const struct fuse_buf *buf)
+{
+    memory.notes = true;
+    __real_fuse_session_process_buf(se, buf);
+    memory.notes = false;
+}
+
+static void bury(struct kernel *k)
+{
+    memory.notes = false;
+    while (memory.n > 0) {
+        free((void *)(uintptr_t)memory.at[--memory.n]);
+    }
+    k->session = irsafs_session_free(k->session);
+}
+
+/* As fs/worker/worker.c does it. */
+static void start_worker(struct kernel *k)
+{
+    const struct irsafs_session_settings settings = {.core = k->world.core,
+                                                     .journal = &k->world.block->journal,
+                                                     .give_back = fuzz_block_give_back,
+                                                     .render_status = render_status,
+                                                     .user = k,
+                                                     .uid = 7,
+                                                     .gid = 8,
+                                                     .config_mode = 0444,
+                                                     .refresh_mode = 0666};
+    struct irsafs_error err;
+    FUZZ_ASSERT(irsafs_session_new(&settings, FUSE_FD, &k->session, &err) == IRSAFS_OK);
+    FUZZ_ASSERT(irsafs_session_hello(k->session, &err) == IRSAFS_OK);
+    FUZZ_ASSERT(irsafs_session_facts(k->session).protocol_minor == 31);
+    k->greeted = true;
+}
+
+static struct irsafs_core *take_over(void *user)
 {
     struct kernel *k = user;
-    char text[64];
-    int len = snprintf(text, sizeof(text), "{\"n\":%llu}\n", (unsigned long long)++k->n_status);
-    struct irsafs_text *t = irsafs_text_new((size_t)len);
-    FUZZ_ASSERT(t != NULL);
-    memcpy(t->bytes, text, (size_t)len);
-    return t;
+    bury(k);
+    fuzz_world_move(&k->world);
+    start_worker(k);
+    irsafs_core_take_over(k->world.core);
+    irsafs_core_told(k->world.core, k->world.told);
+    (void)irsafs_session_replay(k->session);
+    return k->world.core;
+}
+
+/* While it sleeps. */
+static void die(void)
+{
+    bool entered = fuzz_death_enters();
+    (void)setjmp(fuzz_death_at);
+    (void)fuzz_death_next();
+    fuzz_death_leaves(entered);
+}
+
+/* Nothing is under way but what waits. */
+static void assert_counts(struct kernel *k)
+{
+    uint64_t lookups = 0;
+    uint32_t waiting = 0;
+    for (size_t i = 0; i < k->world.n_inodes; i++) {
+        lookups += k->world.inodes[i].n_lookups;
+    }
+    for (size_t i = 0; i < IRSAFS_COUNT(k->asked); i++) {
+        waiting += k->asked[i].unique != 0 && k->asked[i].opcode != FUSE_INTERRUPT;
+    }
+    struct irsafs_files_usage usage = irsafs_core_view(k->world.core, k->world.now_ms).usage;
+    FUZZ_ASSERT(usage.n_lookups == lookups);
+    uint32_t used = irsafs_session_facts(k->session).slots_used;
+    FUZZ_ASSERT(used >= waiting && used <= waiting + k->world.n_ghosts);
 }
 
 static void settle(struct kernel *k)
 {
     receive(k);
     fuzz_world_settle(&k->world);
+    assert_counts(k);
 }
 
 /* ---- the program */
@@ -695,6 +850,15 @@ static void event_step(struct kernel *k, char letter, unsigned arg)
     case 'k':
         fuzz_world_pass(w, w->next_tick_ms < INT64_MAX ? w->next_tick_ms - w->now_ms : 0);
         break;
+    case 'K':
+        fuzz_death_arm(arg + 1);
+        break;
+    case 'u':
+        fuzz_death_rehearse();
+        break;
+    case 'Z':
+        die();
+        break;
     case 'q':
         k->together = arg % 32 + 1;
         break;
@@ -706,43 +870,57 @@ static void event_step(struct kernel *k, char letter, unsigned arg)
     }
 }
 
-static void hello(struct kernel *k)
+static void say_hello(struct kernel *k)
 {
     const struct fuse_init_in in = {.major = FUSE_KERNEL_VERSION,
                                     .minor = 31,
                                     .max_readahead = 131072,
                                     .flags = (FUSE_INIT_EXT - 1U)};
     (void)ask(k, FUSE_INIT, 0, &in, sizeof(in));
-    receive(k);
-    struct irsafs_kernel known = irsafs_session_kernel(k->session);
-    FUZZ_ASSERT(known.ready && known.missing == NULL && known.protocol_minor == 31);
+}
+
+static void start_first_worker(struct kernel *k, unsigned variant)
+{
+    if (variant >= 10) {
+        fuzz_death_arm(variant - 9);
+    }
+    bool entered = fuzz_death_enters();
+    if (setjmp(fuzz_death_at) == 0) {
+        start_worker(k);
+    } else {
+        (void)fuzz_death_next(); /* which may come here again */
+    }
+    fuzz_death_leaves(entered);
 }
 
 static void init(struct kernel *k, unsigned variant)
 {
+    static bool hooked;
+    if (!hooked) {
+        hooked = __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free) != 0;
+        FUZZ_ASSERT(hooked);
+    }
     memset(k->asked, 0, sizeof(k->asked));
+    memset(k->life, 0, sizeof(k->life));
     k->n_queued = k->n_read = 0;
     k->last_unique = 0;
     k->together = 0;
     k->n_interrupts = 0;
+    k->greeted = false;
+    fuzz_death_init(take_over, k);
     fuzz_world_init(&k->world, variant);
     k->world.answer = take_answers;
     k->world.user = k;
-    const struct irsafs_session_settings settings = {.core = k->world.core,
-                                                     .render_status = render_status,
-                                                     .user = k,
-                                                     .uid = 7,
-                                                     .gid = 8,
-                                                     .config_mode = 0444,
-                                                     .refresh_mode = 0666};
-    FUZZ_ASSERT(irsafs_session_new(&settings, FUSE_FD, &k->session, NULL) == IRSAFS_OK);
-    hello(k);
+    say_hello(k);
+    start_first_worker(k, variant);
+    k->n_queued = k->n_read = 0;
     settle(k);
 }
 
 static void end(struct kernel *k)
 {
     settle(k);
+    fuzz_death_disarm();
     fuzz_world_told(&k->world, k->world.tell);
     fuzz_world_pass(&k->world, 6000);
     fuzz_world_told(&k->world, k->world.tell);
@@ -750,6 +928,8 @@ static void end(struct kernel *k)
     for (size_t i = 0; i < IRSAFS_COUNT(k->asked); i++) {
         FUZZ_ASSERT(k->asked[i].unique == 0 || k->asked[i].opcode == FUSE_INTERRUPT);
     }
+    k->world.n_ghosts = 0; /* have had their time too */
+    settle(k);
     forget_all(k);
     /* libfuse holds interrupts of what it does not know until other requests come. */
     for (unsigned n = k->n_interrupts; n > 0; n--) {
@@ -760,7 +940,7 @@ static void end(struct kernel *k)
     struct irsafs_files_usage usage = irsafs_core_view(k->world.core, k->world.now_ms).usage;
     FUZZ_ASSERT(usage.n_lookups == 0 && usage.inodes <= IRSAFS_KINDS);
     k->session = irsafs_session_free(k->session);
-    fuzz_world_deinit(&k->world);
+    memory.n = 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

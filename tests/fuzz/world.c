@@ -4,6 +4,7 @@
 #include "base/awsconfig/canon.h"
 #include "base/limits.h"
 #include "fs/core/backoff.h"
+#include "tests/fuzz/death.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
@@ -61,8 +62,9 @@ void fuzz_world_init(struct fuzz_world *w, unsigned variant)
     memset(w->parked, 0, sizeof(w->parked));
     w->n_inodes = 0;
     w->last_id = 0;
+    w->n_ghosts = 0;
     w->settings = variants[variant % IRSAFS_COUNT(variants)];
-    w->settings.mountpoint = "/var/run/.aws";
+    (void)snprintf(w->settings.mountpoint, sizeof(w->settings.mountpoint), "/var/run/.aws");
     w->settings.random_seed = variant;
     w->now_ms = 1000 * S;
     w->no_run_since_ms = -1;
@@ -71,14 +73,17 @@ void fuzz_world_init(struct fuzz_world *w, unsigned variant)
     for (unsigned i = 0; i < FUZZ_TEXTS; i++) {
         make_text(&w->texts[i], i);
     }
-    w->core = irsafs_core_new(&w->settings, w->now_ms, fuzz_world_real(w));
-    FUZZ_ASSERT(w->core != NULL);
+    w->block = fuzz_block_new();
+    w->core = irsafs_block_core(w->block);
+    irsafs_core_init(w->core, &w->settings, w->now_ms, fuzz_world_real(w));
     w->ttl_ms = view_of(w).ttl_ms;
 }
 
-void fuzz_world_deinit(struct fuzz_world *w)
+void fuzz_world_move(struct fuzz_world *w)
 {
-    w->core = irsafs_core_free(w->core);
+    w->block = fuzz_block_move();
+    w->core = irsafs_block_core(w->block);
+    w->taken_over = true;
 }
 
 /* ---- flights */
@@ -128,9 +133,8 @@ void fuzz_world_land_good(struct fuzz_world *w, unsigned arg)
     w->failed_ms = -1;
     w->good_ms = w->now_ms;
     w->patience_until_ms = 0;
-    landing.text = irsafs_text_new(text->size);
-    FUZZ_ASSERT(landing.text != NULL);
-    memcpy(landing.text->bytes, text->bytes, text->size);
+    landing.text = text->bytes;
+    landing.text_len = text->size;
     landed(w, &landing);
 }
 
@@ -216,7 +220,7 @@ static void assert_view(const struct fuzz_world *w, const struct irsafs_view *v)
     for (size_t i = 0; i < FUZZ_PARKED_MAX; i++) {
         n_parked += w->parked[i].id != 0 ? 1 : 0;
     }
-    FUZZ_ASSERT(v->waiters == n_parked);
+    FUZZ_ASSERT(v->waiters >= n_parked && v->waiters <= n_parked + w->n_ghosts);
     FUZZ_ASSERT(v->in_flight == (w->flight != 0 && !w->stopped));
     FUZZ_ASSERT(v->flights == w->n_flights && v->failed <= v->flights);
     FUZZ_ASSERT(v->next_change_ms >= -1 && v->next_try_ms >= -1);
@@ -229,6 +233,7 @@ static void assert_view(const struct fuzz_world *w, const struct irsafs_view *v)
                 v->have_text);
     FUZZ_ASSERT(!v->have_text || v->age_ms < longest_life_ms(w));
     FUZZ_ASSERT(!w->stopped || v->usage.pending == 0);
+    FUZZ_ASSERT(v->usage.underflows == 0);
 }
 
 void fuzz_world_settle(struct fuzz_world *w)
@@ -236,6 +241,11 @@ void fuzz_world_settle(struct fuzz_world *w)
     struct irsafs_effects e;
     do {
         e = irsafs_core_effects(w->core, w->now_ms, fuzz_world_real(w));
+        irsafs_core_commit(w->core, fuzz_block_give_back);
+        if (w->taken_over && e.start_flight == w->flight) {
+            e.start_flight = 0; /* a supervisor knows */
+        }
+        w->taken_over = false;
         if (e.start_flight != 0) {
             begin_flight(w, e.start_flight);
         }
@@ -329,26 +339,27 @@ struct fuzz_inode *fuzz_world_inode(struct fuzz_world *w, unsigned arg)
     return NULL;
 }
 
-static size_t copy_content(const struct irsafs_generation *g, char to[FUZZ_CONTENT_MAX])
+static size_t copy_content(const struct fuzz_world *w,
+                           const struct irsafs_generation *g,
+                           char to[FUZZ_CONTENT_MAX])
 {
-    const struct irsafs_text *parts[] = {g->head, g->body};
+    struct irsafs_str parts[2];
     size_t len = 0;
+    irsafs_files_parts(w->core, g, parts);
     for (size_t i = 0; i < IRSAFS_COUNT(parts); i++) {
-        size_t size = parts[i] != NULL ? parts[i]->size : 0;
-        FUZZ_ASSERT(len + size <= FUZZ_CONTENT_MAX);
-        if (size > 0) {
-            memcpy(to + len, parts[i]->bytes, size);
+        FUZZ_ASSERT(len + parts[i].len <= FUZZ_CONTENT_MAX);
+        if (parts[i].len > 0) {
+            memcpy(to + len, parts[i].ptr, parts[i].len);
         }
-        len += size;
+        len += parts[i].len;
     }
     return len;
 }
 
-static const struct fuzz_text *find_text(const struct fuzz_world *w, const struct irsafs_text *body)
+static const struct fuzz_text *find_text(const struct fuzz_world *w, struct irsafs_str body)
 {
     for (size_t i = 0; i < FUZZ_TEXTS; i++) {
-        if (w->texts[i].size == body->size &&
-            memcmp(w->texts[i].bytes, body->bytes, body->size) == 0) {
+        if (irsafs_str_equal((struct irsafs_str){w->texts[i].bytes, w->texts[i].size}, body)) {
             return &w->texts[i];
         }
     }
@@ -364,15 +375,15 @@ static void assert_content(const struct fuzz_world *w,
     FUZZ_ASSERT(irsafs_canon_check(inode->content, inode->size, IRSAFS_DEFAULT_TOKEN_PATH,
                                    &offset) == NULL);
     FUZZ_ASSERT(inode->size > 0 && g->ready_ms <= w->now_ms && g->mtime.tv_sec <= real.tv_sec);
-    if (g->body == NULL) {
+    if (g->body == 0) {
         return;
     }
-    const struct fuzz_text *text = find_text(w, g->body);
+    const struct fuzz_text *text = find_text(w, irsafs_files_bytes(w->core, g->body));
     FUZZ_ASSERT(text != NULL && text->flight > 0);
     FUZZ_ASSERT(g->number <= w->dropped_generation || text->flight >= w->dropped_flight);
     FUZZ_ASSERT(g->ready_ms - text->landed_ms < longest_life_ms(w));
     FUZZ_ASSERT(w->no_run_since_ms < 0 || g->ready_ms < w->no_run_since_ms + NO_RUN_MS);
-    if (g->head == NULL) {
+    if (g->head_len == 0) {
         FUZZ_ASSERT(g->ready_ms < text->landed_ms + w->ttl_ms);
         FUZZ_ASSERT(text->flight >= inode->needed_flight);
     }
@@ -387,7 +398,7 @@ void fuzz_world_see(struct fuzz_world *w, struct fuzz_inode *inode)
         FUZZ_ASSERT(!inode->known || inode->n_lookups == 0 || view_of(w).usage.evicted > 0);
         return;
     }
-    size_t size = copy_content(g, content);
+    size_t size = copy_content(w, g, content);
     if (!inode->known) {
         inode->known = true;
         inode->size = size;

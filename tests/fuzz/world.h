@@ -2,7 +2,7 @@
 #ifndef IRSAFS_TESTS_FUZZ_WORLD_H
 #define IRSAFS_TESTS_FUZZ_WORLD_H
 
-#include "fs/core/core.h"
+#include "fs/shared/block.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ struct fuzz_parked {
     uint64_t ino;
     int64_t since_ms;
     uint64_t needed_flight; /* a touch: the flight that must have begun after it */
-    struct irsafs_waiter *waiter;
+    irsafs_waiter_id waiter;
 };
 
 struct fuzz_text {
@@ -52,6 +52,7 @@ struct fuzz_text {
 
 struct fuzz_world {
     struct irsafs_core_settings settings;
+    struct irsafs_block *block;
     struct irsafs_core *core;
     int64_t now_ms, next_tick_ms;
     int64_t ttl_ms;  /* with its jitter */
@@ -59,6 +60,7 @@ struct fuzz_world {
     uint64_t n_flights, tell, told;
     unsigned n_settles;
     bool stopped;
+    bool taken_over;            /* since the effects were asked for */
     bool fail_at_once;          /* the next flight cannot be started */
     void (*answer)(void *user); /* takes the answers of the core */
     void *user;
@@ -77,13 +79,18 @@ struct fuzz_world {
     size_t n_inodes;
     struct fuzz_parked parked[FUZZ_PARKED_MAX];
     uint64_t last_id;
+    /* At most so many requests wait that nobody waits for: interrupted before they came (no kernel
+     * does that, but libfuse allows it) and refused by a worker that died before it let go of them;
+     * the next one does not know of the interrupt. */
+    unsigned n_ghosts;
 };
 
 struct timespec fuzz_world_real(const struct fuzz_world *w);
 
 /* One of a few settings. */
 void fuzz_world_init(struct fuzz_world *w, unsigned variant);
-void fuzz_world_deinit(struct fuzz_world *w);
+/* Another worker goes on with the core, at another address. Then `told` is to be said. */
+void fuzz_world_move(struct fuzz_world *w);
 
 /* What the daemon does after each event; asserts single flight, patience, no busy loop, bounds. */
 void fuzz_world_settle(struct fuzz_world *w);

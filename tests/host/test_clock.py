@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib.program import BUILD, environment, run
+from lib.program import BUILD, IRSAFS, environment, public, run
 from lib.text import body, code
 from lib.wait import wait_until
 from lib.world import GOLDEN
@@ -26,8 +26,8 @@ class Clock:
         self._file = folder / "time"
         self.jump("+0")
         self.env = {
-            "LD_PRELOAD": f"{BUILD / 'tests' / 'libtimerfd.so'}:{LIBRARY}", "FAKETIME_TIMESTAMP_FILE": str(self._file), "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC",
+            "LD_PRELOAD": f"{public(BUILD / 'tests' / 'libtimerfd.so')}:{LIBRARY}",
+            "FAKETIME_TIMESTAMP_FILE": str(self._file), "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC",
         }
 
     def jump(self, to: str) -> None:
@@ -40,6 +40,16 @@ class Clock:
 def clock(world):
     assert LIBRARY, "libfaketime is not installed"
     return Clock(world.folder)
+
+
+def start(world, clock, *flags):
+    """The test build, without walls: the product's worker has no environment, and opens no file with the time."""
+    client = f"--client={IRSAFS.with_name('irsafs-client')}"
+    mount = world.prepare(
+        "--sandbox=off", "--min-refresh=0s", "--wait=60s", client, *flags, env=world.env(**clock.env)
+    )
+    mount.arguments[0] = str(BUILD / "places" / "irsafs")
+    return mount.start()
 
 
 def test_only_the_wall_clock_is_faked(clock):
@@ -56,9 +66,7 @@ def test_only_the_wall_clock_is_faked(clock):
 @pytest.mark.parametrize("name", JUMPS)
 def test_jump_in_a_quiet_life(world, clock, name):
     ttl = 2.0
-    mount = world.mount(
-        f"--ttl={int(ttl)}s", "--min-refresh=0s", "--wait=60s", "--stale-wait=60s", env=world.env(**clock.env)
-    )
+    mount = start(world, clock, f"--ttl={int(ttl)}s", "--stale-wait=60s")
     assert mount.read() == GOLDEN
     fetched = time.monotonic()
     clock.jump(JUMPS[name])
@@ -82,9 +90,7 @@ def test_jump_in_a_quiet_life(world, clock, name):
 @pytest.mark.parametrize("name", JUMPS)
 def test_jump_in_an_outage(world, clock, name):
     """The back-off is neither skipped nor made endless, and last-good is neither dropped nor kept too long."""
-    mount = world.mount(
-        "--ttl=1s", "--max-stale=5s", "--min-refresh=0s", "--wait=60s", "--stale-wait=60s", env=world.env(**clock.env)
-    )
+    mount = start(world, clock, "--ttl=1s", "--max-stale=5s", "--stale-wait=60s")
     assert mount.read() == GOLDEN
     good = time.monotonic()
     world.service.behave(status=500)
@@ -107,7 +113,7 @@ def test_jump_in_an_outage(world, clock, name):
 def test_time_of_the_first_look_is_1970(world, clock):
     """A host without a clock: everything works, and no stamp is nonsense."""
     clock.jump(JUMPS["1970"])
-    mount = world.mount("--min-refresh=0s", "--wait=60s", env=world.env(**clock.env))
+    mount = start(world, clock)
     assert mount.read() == GOLDEN
     assert mount.status()["fetched_at"].startswith("1970-01-01T00:")
     world.service.behave(status=500)

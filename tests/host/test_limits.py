@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
-import resource
+import re
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from lib.inside import Inside
 from lib.mount import mounts_at
+from lib.procs import children, set_soft_limit
 from lib.program import BUILD, environment, run
 from lib.text import body, code
 from lib.wait import wait_until
@@ -51,23 +53,25 @@ def test_forty_descriptors_are_enough(world):
     for _ in range(100):
         mount.touch()
         assert mount.read() == GOLDEN
-    assert len(os.listdir(f"/proc/{mount.process.pid}/fd")) < 20
+    assert len(os.listdir(f"/proc/{mount.worker}/fd")) < 20
 
 
-def test_no_descriptor_left(world):
-    """No fetch can begin: the text says so, last-good stays; when there are descriptors again, all is well."""
+@pytest.mark.parametrize("number", [3, 2], ids=["supervisor", "worker"])
+def test_no_descriptor_left(world, number):
+    """No fetch can begin, or end: the text says so, last-good stays; when there are descriptors again, all is well."""
     mount = world.mount(*QUICK)
-    hard = resource.prlimit(mount.process.pid, resource.RLIMIT_NOFILE)[1]
-    resource.prlimit(mount.process.pid, resource.RLIMIT_NOFILE, (3, hard))
-    assert code(mount.read()) == 3 and body(mount.read()) == ""
-    resource.prlimit(mount.process.pid, resource.RLIMIT_NOFILE, (1024, hard))
+    pid = mount.process.pid if number == 3 else mount.worker
+    enough = re.search(r"^Max open files +(\d+)", Path(f"/proc/{pid}/limits").read_text(), re.M)[1]
+    set_soft_limit(pid, "nofile", "3")
+    assert code(mount.read()) == number and body(mount.read()) == ""
+    set_soft_limit(pid, "nofile", enough)
     mount.touch()
     assert mount.read() == GOLDEN
-    resource.prlimit(mount.process.pid, resource.RLIMIT_NOFILE, (3, hard))
+    set_soft_limit(pid, "nofile", "3")
     mount.touch()
-    check_stale(mount, 3)
+    check_stale(mount, number)
     assert mount.status()["error"]["class"] == "local"
-    resource.prlimit(mount.process.pid, resource.RLIMIT_NOFILE, (1024, hard))
+    set_soft_limit(pid, "nofile", enough)
     world.service.roles = [role("new")]
     mount.touch()
     assert mount.read() == NEW
@@ -108,18 +112,19 @@ def cgroup(world):
 
 def test_the_client_cannot_be_started(world, cgroup):
     mount = world.mount(*QUICK)
-    for pid in (mount.process.pid, *map(int, Path(f"/proc/{mount.process.pid}/task/{mount.process.pid}/children").read_text().split())):
+    pids = [mount.process.pid, *children(mount.process.pid)]
+    for pid in pids:
         (cgroup / "cgroup.procs").write_text(str(pid))
     limit = cgroup / "pids.max"
-    limit.write_text("2")              # daemon and notifier
+    limit.write_text(str(len(pids)))   # those that stay
     assert code(mount.read()) == 3
     limit.write_text("max")
     mount.touch()
     assert mount.read() == GOLDEN
-    limit.write_text("2")
+    limit.write_text(str(len(pids)))
     mount.touch()
     check_stale(mount, 3)
-    limit.write_text("3")              # the client starts, but gets no thread for its resolver
+    limit.write_text(str(len(pids) + 1))  # the client starts, but gets no thread for its resolver
     world.service.roles = [role("new")]
     mount.touch()
     text = mount.read()
@@ -150,8 +155,8 @@ def test_stopped_and_continued(world):
     mount.read()
     pass_by(0.1, "the time in which attributes are not cached")
     mount.read()
-    mount.process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: ") T " in Path(f"/proc/{mount.process.pid}/stat").read_text(), "a stopped daemon")
+    os.kill(mount.worker, signal.SIGSTOP)
+    wait_until(lambda: ") T " in Path(f"/proc/{mount.worker}/stat").read_text(), "a stopped daemon")
     assert run(["cat", mount.config], timeout=1).out == GOLDEN.encode()
     expired = time.monotonic() + 2.2
     late = [
@@ -162,7 +167,7 @@ def test_stopped_and_continued(world):
     ]
     pass_by(2.7, "the end of the TTL")
     assert all(reader.poll() is None for reader in late)  # they wait for the daemon, as they must
-    mount.process.send_signal(signal.SIGCONT)
+    os.kill(mount.worker, signal.SIGCONT)
     assert {reader.communicate(timeout=10)[0] for reader in late} == {GOLDEN.encode()}
     mount.wait_idle()
     assert world.service.count == 2
@@ -175,9 +180,9 @@ def test_stopped_during_a_flight(world):
     mount = world.mount("--fetch-timeout=1s", "--min-refresh=0s", "--wait=60s")
     readers = readers_of(mount, 5)
     gate.wait_arrived()
-    mount.process.send_signal(signal.SIGSTOP)
+    os.kill(mount.worker, signal.SIGSTOP)
     pass_by(2, "all deadlines")
-    mount.process.send_signal(signal.SIGCONT)
+    os.kill(mount.worker, signal.SIGCONT)
     texts = {reader.communicate(timeout=10)[0].decode() for reader in readers}
     assert len(texts) == 1 and code(texts.pop()) == 504
     gate.release()
@@ -214,8 +219,8 @@ def test_closed_streams(world, name):
     world.service.roles = [role("new")]
     mount.touch()
     assert mount.read() == NEW
-    for number in range(3):            # nothing of ours may stand where a program writes by habit
-        target = os.readlink(f"/proc/{mount.process.pid}/fd/{number}")
+    for pid, number in itertools.product({mount.process.pid, mount.worker}, range(3)):
+        target = os.readlink(f"/proc/{pid}/fd/{number}")  # nothing of ours may stand where a program writes by habit
         assert "fuse" not in target and "memfd" not in target and "socket" not in target, target
     mount.stop()
 

@@ -100,10 +100,10 @@ def rss_kib(pid: int) -> int:
 def test_two_thousand_cold_readers_make_one_post(world):
     gate = world.service.hold()
     mount = world.mount("--wait=60s")
-    before = rss_kib(mount.process.pid)
+    before = rss_kib(mount.worker)
     crowds = [start_crowd(mount, 500) for _ in range(4)]
     mount.wait_status(lambda s: s["waiters"] == 2000, "2,000 waiting readers", timeout=60)
-    grown = rss_kib(mount.process.pid) - before
+    grown = rss_kib(mount.worker) - before
     assert run(["ls", mount.path]).code == 0
     gate.release()
     assert answers(crowds) == {GOLDEN: 2000}
@@ -163,10 +163,10 @@ def many_files():
 def test_ten_thousand_handles(world, many_files):
     mount = world.mount("--min-refresh=0s", "--wait=60s")
     mount.read()
-    before = rss_kib(mount.process.pid)
+    before = rss_kib(mount.worker)
     held = [os.open(mount.config, os.O_RDONLY) for _ in range(10_000)]
     try:
-        assert rss_kib(mount.process.pid) - before < 1024
+        assert rss_kib(mount.worker) - before < 1024
         world.service.roles = [role("new")]
         mount.touch()
         assert mount.read() == render([role("new")])
@@ -196,7 +196,7 @@ def test_holders_of_many_generations_do_not_stop_new_ones(world):
         file.close()
     assert outcomes[-1] is True and set(outcomes) == {True, errno.ESTALE}
     assert outcomes.count(True) >= 60
-    assert rss_kib(mount.process.pid) < 40 * 1024
+    assert rss_kib(mount.worker) < 40 * 1024
     assert mount.read().count("[") > 80
 
 

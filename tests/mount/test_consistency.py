@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from lib.checker import FAULTS, Checker
+from lib.trouble import Repeat, drop_dentries
 from standin.stamped import stamped_text
 
 # name -> (looks, mount flags, pause between touches in microseconds, drop dentries meanwhile)
@@ -25,30 +25,6 @@ STORMS = {
 
 # Less is enough where a sanitizer, not the count, is to find something.
 LOOKS_MAX = int(os.environ.get("IRSAFS_LOOKS_MAX", "1000000"))
-
-
-class Repeat(threading.Thread):
-    """Does something again and again until the end of the block."""
-
-    def __init__(self, action, pause: float) -> None:
-        super().__init__(daemon=True)
-        self._action, self._pause, self._end = action, pause, threading.Event()
-
-    def run(self) -> None:
-        while not self._end.wait(self._pause):
-            self._action()
-
-    def __enter__(self) -> "Repeat":
-        self.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._end.set()
-        self.join()
-
-
-def drop_dentries() -> None:
-    Path("/proc/sys/vm/drop_caches").write_text("2")
 
 
 @pytest.mark.parametrize("name", STORMS)

@@ -42,6 +42,12 @@ while os.sendfile(target, source, None, 65536):
     pass
 print(open(tmp).read(), end='')
 """
+# Asks for no size: only what the kernel knows by itself says where the file ends.
+SENDFILE_AT_ONCE = """
+source = os.open(path, os.O_RDONLY)
+while os.sendfile(1, source, None, 65536):
+    pass
+"""
 MMAP = """
 with open(path, 'rb') as file:
     sys.stdout.buffer.write(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)[:])
@@ -116,13 +122,14 @@ def test_first_reader(world, tool, state):
 
 
 @pytest.mark.parametrize("drop", [False, True], ids=["timeouts", "dropped dentries"])
-def test_later_looks_do_not_empty_the_file_of_earlier_ones(world, drop):
+@pytest.mark.parametrize("tool", [shell('cat "$1"'), python(SENDFILE_AT_ONCE)], ids=["cat", "sendfile"])
+def test_later_looks_do_not_empty_the_file_of_earlier_ones(world, tool, drop):
     """The kernel asks for the name of a pending file again: those who wait already lose nothing."""
     gate = world.service.hold()
     mount = world.mount("--wait=60s")
     readers = []
     for number in range(1, 13):
-        readers.append(subprocess.Popen(["cat", mount.config], stdout=subprocess.PIPE, env=environment()))
+        readers.append(subprocess.Popen([*tool, mount.config, ""], stdout=subprocess.PIPE, env=environment()))
         mount.wait_waiters(number)
         mount.wait_status(lambda s, due=time.monotonic() + 0.15: time.monotonic() > due, "the pause between readers")
         if drop:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lib.mount import mounts_at
-from lib.program import CLIENT
+from lib.program import CLIENT, public
 from lib.text import body, code, comments, profiles
 from lib.world import GOLDEN, RUN
+from standin.mapping import render, role
 
 REPORT = {
     "schema": 1, "code": 0, "message": None, "retry_after_ms": None, "connect_refused": False,
@@ -67,8 +67,11 @@ def switch(world):
     """The folder that says what the client does."""
     folder = world.folder / "client"
     folder.mkdir()
-    shutil.copy(Path(__file__).parent / "clients" / "switch.sh", folder / "switch.sh")
-    (folder / "real").write_text(str(CLIENT))
+    template = Path(__file__).parent / "clients" / "switch.sh"
+    program = folder / "switch.sh"
+    program.write_text(template.read_text().replace("@HERE@", str(folder)))
+    program.chmod(0o755)
+    (folder / "real").write_text(str(public(CLIENT)))
     (folder / "report").write_text(json.dumps(REPORT))
     return folder
 
@@ -135,19 +138,26 @@ def test_client_that_cannot_be_started(world, switch):
     assert "IRSAFS-E202" in mount.log() and mounts_at(mount.path) == []
 
 
-@pytest.mark.parametrize("mode", [0o644, None], ids=["not executable", "gone"])
-def test_client_that_cannot_be_started_any_more(mount, switch, mode):
-    program, away = switch / "switch.sh", switch / "away"
+def test_client_that_cannot_be_started_any_more(mount, switch):
+    program = switch / "switch.sh"
     assert mount.read() == GOLDEN
-    if mode is None:
-        program.rename(away)
-    else:
-        program.chmod(mode)
+    program.chmod(0o644)
     mount.touch()
     check_refused(mount, {3}, kept=True)
-    if mode is None:
-        away.rename(program)
-    else:
-        program.chmod(0o755)
+    program.chmod(0o755)
     mount.touch()
     assert mount.read() == GOLDEN
+
+
+def test_client_whose_name_is_gone(world, mount, switch):
+    """Its name may be looked up for every fetch or once at the start: a refusal or the true text, and nothing between."""
+    program, away = switch / "switch.sh", switch / "away"
+    assert mount.read() == GOLDEN
+    program.rename(away)
+    world.service.roles = [role("new")]
+    mount.touch()
+    text = mount.read()
+    assert text == render([role("new")]) or (code(text), body(text)) == (3, GOLDEN)
+    away.rename(program)
+    mount.touch()
+    assert mount.read() == render([role("new")])

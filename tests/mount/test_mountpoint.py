@@ -79,12 +79,12 @@ def test_dead_mount_is_replaced(world):
 
 def test_silent_mount_is_left_alone(world):
     first = world.mount()
-    first.process.send_signal(signal.SIGSTOP)
+    os.kill(first.worker, signal.SIGSTOP)
     try:
         refuse(world, first.path, 10, 102, "does not answer")
         assert mounts_at(first.path) == ONE_LAYER
     finally:
-        first.process.send_signal(signal.SIGCONT)
+        os.kill(first.worker, signal.SIGCONT)
     assert first.read() == GOLDEN
 
 

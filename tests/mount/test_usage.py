@@ -36,6 +36,13 @@ def test_unknown_verbs(args):
     assert all(arg.lstrip("-") in ran.err for arg in args)
 
 
+@pytest.mark.parametrize("verb", ["worker", "notifier"])
+def test_processes_of_a_daemon_by_hand(verb):
+    ran = run_irsafs([verb], environment())
+    assert ran.code == 2
+    assert "IRSAFS-E201" in ran.err and "irsafs mount" in ran.err
+
+
 @pytest.mark.parametrize("flag", ["--nonsense", "--ttl-x=1s", "-q"])
 def test_unknown_flags(world, flag):
     refuse(world, [flag], 2, flag.split("=")[0].lstrip("-"))
@@ -60,7 +67,10 @@ def test_bad_durations_in_the_environment(world, flag):
 
 @pytest.mark.parametrize(
     "arg",
-    ["--uid=x", "--gid=-1", "--config-mode=999", "--refresh-mode=rw", "--kernel-features=-x", "--log-level=loud"],
+    [
+        "--uid=x", "--gid=-1", "--config-mode=999", "--refresh-mode=rw", "--kernel-features=-x", "--log-level=loud",
+        "--worker-uid=nobody", "--sandbox=maybe",
+    ],
 )
 def test_bad_values_of_other_flags(world, arg):
     refuse(world, [arg], 2, arg[2:].split("=")[0])

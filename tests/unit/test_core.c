@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { S = 1000, TTL = 60 * S - 1, WAIT = 5 * S, STALE_WAIT = S, MAX_STALE = 24 * 3600 * S };
 
@@ -40,8 +41,19 @@ static void settle(struct world *w)
     w->tell = e.tell;
     w->next_tick_ms = e.next_tick_ms;
     while (irsafs_core_next_answer(w->core, &request)) {
-        w->answered[w->n_answered++] = (uint64_t)(uintptr_t)request.handle;
+        w->answered[w->n_answered++] = request.handle;
+        irsafs_core_answered(w->core);
     }
+    irsafs_core_commit(w->core, NULL);
+}
+
+/* As the worker has it: zero, and not where any other block was. */
+static struct irsafs_core *new_block(void)
+{
+    void *block = mmap(NULL, irsafs_core_size(), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_ptr_not_equal(block, MAP_FAILED);
+    return block;
 }
 
 static struct world *world_with(bool prefetch, int64_t min_refresh_ms)
@@ -59,8 +71,8 @@ static struct world *world_with(bool prefetch, int64_t min_refresh_ms)
         .mountpoint = "/m",
     };
     w->now_ms = 1000 * S;
-    w->core = irsafs_core_new(&settings, w->now_ms, real(w));
-    assert_non_null(w->core);
+    w->core = new_block();
+    irsafs_core_init(w->core, &settings, w->now_ms, real(w));
     settle(w);
     return w;
 }
@@ -72,7 +84,7 @@ static struct world *new_world(void)
 
 static void end(struct world *w)
 {
-    irsafs_core_free(w->core);
+    (void)munmap(w->core, irsafs_core_size());
     free(w);
 }
 
@@ -100,11 +112,10 @@ static struct irsafs_entry lookup(struct world *w)
 }
 
 static enum irsafs_look
-look_at(struct world *w, uint64_t ino, uint64_t handle, struct irsafs_waiter **waiter)
+look_at(struct world *w, uint64_t ino, uint64_t handle, irsafs_waiter_id *waiter)
 {
-    struct irsafs_request request = {
-        .handle = (void *)(uintptr_t)handle, .kind = IRSAFS_REQUEST_GETATTR, .ino = ino};
-    struct irsafs_waiter *ignored;
+    struct irsafs_request request = {.handle = handle, .kind = IRSAFS_REQUEST_GETATTR, .ino = ino};
+    irsafs_waiter_id ignored;
     enum irsafs_look look =
         irsafs_core_look(w->core, &request, w->now_ms, real(w), waiter != NULL ? waiter : &ignored);
     settle(w);
@@ -113,9 +124,8 @@ look_at(struct world *w, uint64_t ino, uint64_t handle, struct irsafs_waiter **w
 
 static enum irsafs_look touch(struct world *w, uint64_t handle)
 {
-    struct irsafs_request request = {.handle = (void *)(uintptr_t)handle,
-                                     .kind = IRSAFS_REQUEST_SETATTR};
-    struct irsafs_waiter *ignored;
+    struct irsafs_request request = {.handle = handle, .kind = IRSAFS_REQUEST_SETATTR};
+    irsafs_waiter_id ignored;
     enum irsafs_look look = irsafs_core_touch(w->core, &request, w->now_ms, real(w), &ignored);
     settle(w);
     return look;
@@ -130,9 +140,8 @@ static void told(struct world *w)
 static struct irsafs_landing good(const char *text)
 {
     struct irsafs_landing l = {.retry_after_ms = -1, .profiles = 1, .identity = "jane"};
-    l.text = irsafs_text_new(strlen(text));
-    assert_non_null(l.text);
-    memcpy(l.text->bytes, text, strlen(text));
+    l.text = text;
+    l.text_len = strlen(text);
     return l;
 }
 
@@ -158,12 +167,12 @@ static const char *text_of(const struct world *w, uint64_t ino)
     struct irsafs_entry e;
     const struct irsafs_generation *g = irsafs_core_file(w->core, ino, w->now_ms, &e);
     assert_non_null(g);
-    size_t head = g->head != NULL ? g->head->size : 0;
-    size_t body = g->body != NULL ? g->body->size : 0;
-    assert_int_equal(e.size, head + body);
-    memcpy(text, head > 0 ? g->head->bytes : "", head);
-    memcpy(text + head, body > 0 ? g->body->bytes : "", body);
-    text[head + body] = '\0';
+    struct irsafs_str parts[2];
+    irsafs_files_parts(w->core, g, parts);
+    assert_int_equal(e.size, parts[0].len + parts[1].len);
+    memcpy(text, parts[0].ptr, parts[0].len);
+    memcpy(text + parts[0].len, parts[1].ptr, parts[1].len);
+    text[e.size] = '\0';
     return text;
 }
 
@@ -274,7 +283,7 @@ static void test_interrupted_reader_leaves_the_others(void **arg)
     (void)arg;
     struct world *w = new_world();
     struct irsafs_entry e = lookup(w);
-    struct irsafs_waiter *waiter;
+    irsafs_waiter_id waiter;
     assert_int_equal(look_at(w, e.ino, 1, &waiter), IRSAFS_LOOK_PARKED);
     assert_int_equal(look_at(w, e.ino, 2, NULL), IRSAFS_LOOK_PARKED);
     irsafs_core_interrupt(w->core, waiter);
@@ -854,9 +863,9 @@ static void test_stop_answers_everybody(void **arg)
 
 /* ---- status */
 
-static struct irsafs_text *document(void)
+static struct irsafs_str document(void)
 {
-    return irsafs_text_new(10);
+    return (struct irsafs_str){"{\"n\": 12}", 9};
 }
 
 static void test_status_is_a_generation_per_look(void **arg)
@@ -878,6 +887,7 @@ static void test_status_is_a_generation_per_look(void **arg)
     for (int i = 0; i < 1000; i++) {
         irsafs_core_publish_status(w->core, document(), w->now_ms, real(w));
         assert_true(irsafs_core_lookup_status(w->core, w->now_ms, &b));
+        irsafs_core_commit(w->core, NULL);
     }
     assert_int_equal(irsafs_core_view(w->core, w->now_ms).usage.generations[IRSAFS_KIND_STATUS],
                      IRSAFS_STATUS_GENERATIONS_MAX);

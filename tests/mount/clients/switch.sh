@@ -4,7 +4,8 @@
 #   text    exists: its bytes are the answer, with a report that calls them good
 #   act     exists: is run as a shell script instead
 #   neither: the real client, whose path is in the file `real`
-here=$(dirname "$0")
+# It is started by descriptor, so that $0 says nothing: the test puts its folder here.
+here=@HERE@
 fd=
 previous=
 for arg in "$@"; do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/super/answer.h"
+#include "fs/worker/answer.h"
 
 #include "base/ascii.h"
 #include "base/awsconfig/canon.h"
@@ -7,19 +7,13 @@
 #include "base/report.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <jansson.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { DROPPED_WORD_MAX = 200 };
-
-void irsafs_client_facts_deinit(struct irsafs_client_facts *facts)
-{
-    json_decref(facts->dropped);
-    facts->dropped = NULL;
-}
 
 /* Copies a string of the report, cleaned and cut; "" when it is none. */
 static void copy_word(const json_t *value, char *ret_word, size_t size)
@@ -39,6 +33,18 @@ static int set_word(json_t *object, const char *key, const json_t *value)
                                json_is_string(value) ? json_string(word) : json_null());
 }
 
+/* As many items as fit. */
+static void write_dropped(json_t *dropped, char ret_text[IRSAFS_DROPPED_MAX])
+{
+    json_t *items = json_object_get(dropped, "items");
+    size_t len = json_dumpb(dropped, ret_text, IRSAFS_DROPPED_MAX - 1, JSON_COMPACT);
+    while (len > IRSAFS_DROPPED_MAX - 1 && json_array_size(items) > 0) {
+        (void)json_array_remove(items, json_array_size(items) - 1);
+        len = json_dumpb(dropped, ret_text, IRSAFS_DROPPED_MAX - 1, JSON_COMPACT);
+    }
+    ret_text[len < IRSAFS_DROPPED_MAX ? len : 0] = '\0';
+}
+
 static json_t *copy_dropped(const json_t *dropped)
 {
     const json_t *total = json_object_get(dropped, "total");
@@ -55,6 +61,19 @@ static json_t *copy_dropped(const json_t *dropped)
     return json_pack("{s:I, s:o}", "total",
                      json_is_integer(total) ? json_integer_value(total) : (json_int_t)0, "items",
                      copies);
+}
+
+/* ["a", "b"] as "a b". */
+static void read_sandbox(const json_t *words, char *ret_text, size_t size)
+{
+    size_t len = 0;
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < json_array_size(words) && len < size; i++) {
+        char word[32];
+        copy_word(json_array_get(words, i), word, sizeof(word));
+        int n = snprintf(ret_text + len, size - len, "%s%s", i > 0 ? " " : "", word);
+        len += n > 0 ? (size_t)n : 0;
+    }
 }
 
 static void read_facts(const json_t *report, struct irsafs_client_facts *facts)
@@ -80,40 +99,38 @@ static void read_facts(const json_t *report, struct irsafs_client_facts *facts)
     for (size_t i = 0; i < IRSAFS_COUNT(words); i++) {
         copy_word(words[i].value, words[i].word, words[i].size);
     }
-    json_decref(facts->dropped);
-    facts->dropped = copy_dropped(json_object_get(report, "dropped"));
+    read_sandbox(json_object_get(report, "sandbox"), facts->sandbox, sizeof(facts->sandbox));
+    json_t *dropped = copy_dropped(json_object_get(report, "dropped"));
+    write_dropped(dropped, facts->dropped);
+    json_decref(dropped);
 }
 
-/* All bytes of a memfd that its writer is done with; NULL with errno. */
-static struct irsafs_text *read_memfd(int fd, size_t max)
+/* All bytes of a memfd that its writer is done with; false with errno. */
+static bool read_memfd(int fd, struct irsafs_buf *to)
 {
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
-        return NULL;
-    }
-    if ((size_t)st.st_size > max) {
-        errno = EFBIG;
-        return NULL;
-    }
-    struct irsafs_text *text = irsafs_text_new((size_t)st.st_size);
-    size_t got = 0;
-    while (text != NULL && got < text->size) {
-        ssize_t n = pread(fd, text->bytes + got, text->size - got, (off_t)got);
-        if (n <= 0 && !(n < 0 && errno == EINTR)) {
-            return irsafs_text_unref(text);
+    char piece[16384];
+    ssize_t n;
+    while ((n = pread(fd, piece, sizeof(piece), (off_t)to->len)) != 0) {
+        if (n < 0 && errno != EINTR) {
+            return false;
         }
-        got += n > 0 ? (size_t)n : 0;
+        if (n > 0 && !irsafs_buf_append(to, piece, (size_t)n)) {
+            errno = to->len + (size_t)n > to->max ? EFBIG : ENOMEM;
+            return false;
+        }
     }
-    return text;
+    return true;
 }
 
 /* *ret_garbled: there are bytes, but no report. */
 static json_t *read_report(int fd, bool *ret_garbled)
 {
-    struct irsafs_text *text = read_memfd(fd, IRSAFS_REPORT_MAX);
-    *ret_garbled = text == NULL || text->size > 0;
-    json_t *report = text != NULL ? json_loadb(text->bytes, text->size, 0, NULL) : NULL;
-    (void)irsafs_text_unref(text);
+    struct irsafs_buf text = IRSAFS_BUF_INIT(IRSAFS_REPORT_MAX);
+    bool whole = read_memfd(fd, &text);
+    *ret_garbled = !whole || text.len > 0;
+    json_t *report =
+        whole ? json_loadb(text.data != NULL ? text.data : "", text.len, 0, NULL) : NULL;
+    irsafs_buf_deinit(&text);
     if (report != NULL && !json_is_object(report)) {
         json_decref(report);
         report = NULL;
@@ -132,26 +149,27 @@ static void read_error(const json_t *report, struct irsafs_error *ret_error)
                                                    : "the client gave no reason");
 }
 
-static void
-read_text(const struct irsafs_answer_settings *settings, int text_fd, struct irsafs_landing *ret)
+static void read_text(const struct irsafs_answer_settings *settings,
+                      int text_fd,
+                      struct irsafs_buf *text,
+                      struct irsafs_landing *ret)
 {
     size_t offset = 0;
-    struct irsafs_text *text = read_memfd(text_fd, IRSAFS_TEXT_MAX);
-    if (text == NULL) {
+    if (!read_memfd(text_fd, text)) {
         (void)irsafs_error_set(&ret->error, IRSAFS_E_IO, "read the client's text: %s",
                                strerrordesc_np(errno));
         return;
     }
     const char *refusal =
-        irsafs_canon_check(text->bytes, text->size, settings->token_path, &offset);
-    if (refusal != NULL || text->size == 0) {
+        text->len == 0 ? "empty"
+                       : irsafs_canon_check(text->data, text->len, settings->token_path, &offset);
+    if (refusal != NULL) {
         (void)irsafs_error_set(&ret->error, IRSAFS_E_NOT_CANONICAL,
-                               "the client's text is refused at byte %zu: %s", offset,
-                               refusal != NULL ? refusal : "empty");
-        (void)irsafs_text_unref(text);
+                               "the client's text is refused at byte %zu: %s", offset, refusal);
         return;
     }
-    ret->text = text;
+    ret->text = text->data;
+    ret->text_len = text->len;
 }
 
 static void judge(const struct irsafs_answer_settings *settings,
@@ -184,6 +202,7 @@ void irsafs_answer_read(const struct irsafs_answer_settings *settings,
                         bool killed,
                         int text_fd,
                         int report_fd,
+                        struct irsafs_buf *text,
                         struct irsafs_landing *ret_landing,
                         struct irsafs_client_facts *facts)
 {
@@ -202,7 +221,7 @@ void irsafs_answer_read(const struct irsafs_answer_settings *settings,
                                "the client's report cannot be read");
     }
     if (landing.error.code == IRSAFS_OK) {
-        read_text(settings, text_fd, &landing);
+        read_text(settings, text_fd, text, &landing);
         landing.profiles = json_is_integer(profiles) ? (uint32_t)json_integer_value(profiles) : 0;
     }
     if (report != NULL) {

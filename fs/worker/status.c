@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fs/status.h"
+#include "fs/worker/status.h"
 
 #include "base/ascii.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "version.h"
 
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,8 +82,8 @@ static json_t *time_if(bool known, int64_t unix_s)
 
 static json_t *dropped(const struct irsafs_client_facts *facts)
 {
-    return facts->dropped != NULL ? json_deep_copy(facts->dropped)
-                                  : json_pack("{s:i, s:[]}", "total", 0, "items");
+    json_t *known = facts->dropped[0] != '\0' ? json_loads(facts->dropped, 0, NULL) : NULL;
+    return known != NULL ? known : json_pack("{s:i, s:[]}", "total", 0, "items");
 }
 
 static json_t *error(const struct irsafs_view *v)
@@ -98,6 +99,21 @@ static json_t *error(const struct irsafs_view *v)
                      integer_if(v->next_try_ms >= 0, v->next_try_ms));
 }
 
+/* What took effect in the processes that see anything from outside. */
+static json_t *sandbox(const struct irsafs_status *s)
+{
+    const char *names[IRSAFS_SANDBOX_NAMES_MAX];
+    char worker[128] = "";
+    size_t n = irsafs_sandbox_names(s->sandbox, names);
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(worker);
+        (void)snprintf(worker + len, sizeof(worker) - len, "%s%s", i > 0 ? " " : "", names[i]);
+    }
+    return json_pack("{s:s, s:s, s:o}", "mode",
+                     irsafs_sandbox_mode_name((enum irsafs_sandbox_mode)s->settings->sandbox),
+                     "worker", worker, "client", word(s->facts->sandbox));
+}
+
 static json_t *document(const struct irsafs_status *s)
 {
     const struct irsafs_view *v = s->view;
@@ -107,9 +123,9 @@ static json_t *document(const struct irsafs_status *s)
     return json_pack(
         "{s:i, s:s, s:s, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
         " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o}, s:{s:o}, s:n,"
-        " s:n, s:i}",
+        " s:o, s:i}",
         "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint",
-        path_word(s->mountpoint), "state", state_name(v->state), "stale",
+        path_word(s->settings->mountpoint), "state", state_name(v->state), "stale",
         v->state == IRSAFS_STATE_STALE, "generation", (json_int_t)v->generation, "profiles",
         integer_if(v->have_text, v->profiles), "bytes", (json_int_t)v->bytes, "age_ms",
         integer_if(v->have_text, v->age_ms), "ttl_ms", (json_int_t)v->ttl_ms, "next_change_ms",
@@ -122,7 +138,7 @@ static json_t *document(const struct irsafs_status *s)
         word(f->token_source), "expires_at", word(f->token_expires_at), "endpoint", "scheme",
         word(f->endpoint_scheme), "host", word(f->endpoint_host), "tls", word(f->endpoint_tls),
         "kernel", "protocol", s->protocol_major != 0 ? json_string(protocol) : json_null(),
-        "control", "sandbox", "pid", (int)getpid());
+        "control", "sandbox", sandbox(s), "pid", (int)s->settings->supervisor);
 }
 
 /* Takes the last dropped item out; false when there is none left. */
@@ -133,7 +149,7 @@ static bool shorten(json_t *doc)
     return n > 0 && json_array_remove(items, n - 1) == 0;
 }
 
-struct irsafs_text *irsafs_status_render(const struct irsafs_status *status)
+struct irsafs_str irsafs_status_render(const struct irsafs_status *status)
 {
     /* A buffer of our own: jansson's growing one (2.14) loses pieces without a word when it cannot grow. */
     static char json[IRSAFS_STATUS_MAX];
@@ -142,12 +158,10 @@ struct irsafs_text *irsafs_status_render(const struct irsafs_status *status)
     do {
         len = doc != NULL ? json_dumpb(doc, json, sizeof(json), JSON_INDENT(2)) : 0;
     } while (len >= sizeof(json) && shorten(doc));
-    bool fits = len > 0 && len < sizeof(json);
-    struct irsafs_text *text = fits ? irsafs_text_new(len + 1) : NULL;
-    if (text != NULL) {
-        memcpy(text->bytes, json, len);
-        text->bytes[len] = '\n';
-    }
     json_decref(doc);
-    return text;
+    if (len == 0 || len >= sizeof(json)) {
+        return (struct irsafs_str){"", 0};
+    }
+    json[len] = '\n';
+    return (struct irsafs_str){json, len + 1};
 }

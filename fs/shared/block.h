@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IRSAFS_FS_SHARED_BLOCK_H
+#define IRSAFS_FS_SHARED_BLOCK_H
+
+#include "fs/core/core.h"
+#include "fs/fuse/journal.h"
+#include "fs/shared/facts.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The memory that outlives a worker: a memfd of the supervisor, mapped by each worker. Plain data, no
+ * pointers. The supervisor writes the head before the first worker starts and reads nothing of it
+ * later but two counters: whatever a worker leaves here, the supervisor does not follow it. */
+
+enum { IRSAFS_LAYOUT = 1 }; /* to be raised with every change of what follows */
+
+struct irsafs_worker_settings {
+    struct irsafs_core_settings core;
+    char mountpoint[PATH_MAX];
+    char token_path[PATH_MAX]; /* the only web_identity_token_file that a text may hold */
+    char client[PATH_MAX];     /* for messages */
+    uid_t uid;                 /* owner of the files */
+    gid_t gid;
+    mode_t config_mode, refresh_mode;
+    int log_level;
+    int sandbox;        /* enum irsafs_sandbox_mode */
+    bool epoch_allowed; /* FUSE_NOTIFY_INC_EPOCH where the kernel has it */
+    pid_t supervisor;   /* the pid that people know */
+};
+
+struct irsafs_head {
+    uint32_t layout; /* IRSAFS_LAYOUT of who made it */
+    struct irsafs_worker_settings settings;
+    /* Grow with every answer and every heartbeat; `progress` also with every take-over that was
+     * finished. */
+    _Atomic uint64_t alive, progress;
+};
+
+/* What a worker knows beside the core, for `status` and the log. */
+struct irsafs_memory {
+    bool core_ready; /* the core has been initialized */
+    struct irsafs_client_facts facts;
+    char last_tls[16];
+    uint32_t last_result; /* enum irsafs_code of the last flight: changes are logged once */
+    uint64_t take_overs;
+};
+
+struct irsafs_block {
+    _Alignas(4096) struct irsafs_head head;
+    _Alignas(4096) struct irsafs_memory memory;
+    struct irsafs_journal journal;
+    /* the core: see irsafs_block_core */
+};
+
+static inline size_t irsafs_block_size(void)
+{
+    return sizeof(struct irsafs_block) + irsafs_core_size();
+}
+
+static inline struct irsafs_core *irsafs_block_core(struct irsafs_block *block)
+{
+    return (struct irsafs_core *)(block + 1);
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IRSAFS_FS_SHARED_HANDED_H
+#define IRSAFS_FS_SHARED_HANDED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the supervisor hands to the processes that it starts, and what they say to each other. */
+
+/* Descriptors, at these numbers. stdin and stdout are /dev/null, stderr is the log. */
+enum irsafs_handed {
+    IRSAFS_HANDED_FUSE = 3, /* worker: /dev/fuse; notifier: a clone that nothing is read from */
+    IRSAFS_HANDED_BELL,     /* memory: struct irsafs_bell */
+    IRSAFS_HANDED_RING,     /* eventfd, worker to notifier: there is something to tell */
+    IRSAFS_HANDED_TOLD,     /* eventfd, notifier to worker: it has been told */
+    IRSAFS_HANDED_BLOCK,    /* memory: struct irsafs_block; worker only */
+    IRSAFS_HANDED_CONTROL,  /* socket to the supervisor; worker only */
+    IRSAFS_HANDED_PLACES,   /* test build only */
+    IRSAFS_HANDED_END,
+};
+
+enum { IRSAFS_FUSE_MINOR_EPOCH = 44 }; /* protocol 7.44 has FUSE_NOTIFY_INC_EPOCH */
+
+/* Between worker and notifier. */
+struct irsafs_bell {
+    _Atomic uint64_t tell;  /* the worker: notifications wanted */
+    _Atomic uint64_t told;  /* the notifier: as many are done */
+    _Atomic uint32_t epoch; /* bool, the worker: the kernel has FUSE_NOTIFY_INC_EPOCH */
+    _Atomic uint32_t busy;  /* bool, the notifier: one is under way */
+};
+
+/* Messages between supervisor and worker: of one size, one per packet. */
+enum irsafs_order_type {
+    IRSAFS_ORDER_START = 1, /* worker: run the client for `flight`, at most timeout_ms */
+    IRSAFS_ORDER_LANDED, /* supervisor: it has ended; descriptors of its text and report come along */
+    IRSAFS_ORDER_TAKEN,   /* worker: its text and report are not needed any more */
+    IRSAFS_ORDER_STOP,    /* supervisor: answer everybody; drain */
+    IRSAFS_ORDER_STOPPED, /* worker: done */
+    IRSAFS_ORDER_FAILED, /* worker: it cannot go on, `code` says why; another worker could neither */
+};
+
+struct irsafs_order {
+    uint32_t type;
+    uint32_t code;       /* FAILED, LANDED (it could not be started): enum irsafs_code */
+    uint64_t flight;     /* START, LANDED, TAKEN */
+    int64_t timeout_ms;  /* START */
+    int32_t wait_status; /* LANDED: of waitpid(2) */
+    uint32_t killed;     /* LANDED: bool, for being late */
+};
+
+#endif

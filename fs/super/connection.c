@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/super/connection.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "fs/shared/handed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Of fixed size: nobody who has it can make it shorter, and so kill others (SIGBUS). */
+static int make_memory(const char *name, size_t size)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 && (ftruncate(fd, (off_t)size) != 0 ||
+                    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)) {
+        return irsafs_fd_close(fd);
+    }
+    return fd;
+}
+
+/* A second descriptor of the same connection: the notifier, which can hang in the kernel, does not keep
+ * the first one open when everybody else is gone. Where it cannot be had, a duplicate. */
+static int clone_fuse(int fuse_fd)
+{
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    uint32_t source = (uint32_t)fuse_fd;
+    if (fd >= 0 && ioctl(fd, FUSE_DEV_IOC_CLONE, &source) == 0) {
+        return fd;
+    }
+    irsafs_log(IRSAFS_LOG_WARN, "fuse_not_cloned", "error=\"%s\"", strerrordesc_np(errno));
+    (void)irsafs_fd_close(fd);
+    return fcntl(fuse_fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static bool share_memory(struct irsafs_connection *c, const struct irsafs_worker_settings *settings)
+{
+    c->block_fd = make_memory("irsafs-block", irsafs_block_size());
+    c->bell_fd = make_memory("irsafs-bell", sizeof(struct irsafs_bell));
+    c->ring_fd = eventfd(0, EFD_CLOEXEC);
+    c->told_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (c->block_fd < 0 || c->bell_fd < 0 || c->ring_fd < 0 || c->told_fd < 0) {
+        return false;
+    }
+    struct irsafs_head *head =
+        mmap(NULL, sizeof(*head), PROT_READ | PROT_WRITE, MAP_SHARED, c->block_fd, 0);
+    if (head == MAP_FAILED) {
+        return false;
+    }
+    head->settings = *settings;
+    head->layout = IRSAFS_LAYOUT;
+    c->head = head;
+    return true;
+}
+
+enum irsafs_code irsafs_connection_open(struct irsafs_connection *c,
+                                        const struct irsafs_worker_settings *settings,
+                                        struct irsafs_error *err)
+{
+    enum irsafs_code code = irsafs_mountpoint_mount(&c->mount, &c->fuse_fd, err);
+    if (code == IRSAFS_OK) {
+        c->clone_fd = clone_fuse(c->fuse_fd);
+        if (c->clone_fd < 0 || !share_memory(c, settings)) {
+            code = irsafs_error_set(err, IRSAFS_E_MEMORY, "shared memory for the worker: %s",
+                                    strerrordesc_np(errno));
+        }
+    }
+    if (code != IRSAFS_OK) {
+        irsafs_connection_close(c);
+    }
+    return code;
+}
+
+void irsafs_connection_close(struct irsafs_connection *c)
+{
+    irsafs_mountpoint_unmount(&c->mount);
+    if (c->head != NULL) {
+        (void)munmap((void *)(uintptr_t)c->head, sizeof(*c->head));
+        c->head = NULL;
+    }
+    c->clone_fd = irsafs_fd_close(c->clone_fd);
+    c->fuse_fd = irsafs_fd_close(c->fuse_fd);
+    c->block_fd = irsafs_fd_close(c->block_fd);
+    c->bell_fd = irsafs_fd_close(c->bell_fd);
+    c->ring_fd = irsafs_fd_close(c->ring_fd);
+    c->told_fd = irsafs_fd_close(c->told_fd);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IRSAFS_FS_SUPER_CONNECTION_H
+#define IRSAFS_FS_SUPER_CONNECTION_H
+
+#include "base/attr.h"
+#include "base/error.h"
+#include "fs/shared/block.h"
+#include "fs/super/mountpoint.h"
+
+/* A mounted file system and all that must outlive a worker: one open file description of /dev/fuse,
+ * its clone for the notifier, the shared memory, the eventfds between worker and notifier. */
+
+struct irsafs_connection {
+    struct irsafs_mount mount;
+    int fuse_fd, clone_fd;          /* the clone: -1 where the kernel gives none */
+    int block_fd, bell_fd;          /* memfds of fixed size */
+    int ring_fd, told_fd;           /* eventfds */
+    const struct irsafs_head *head; /* of the block: all of it that the supervisor maps */
+};
+#define IRSAFS_CONNECTION_INIT(at)                                                                 \
+    ((struct irsafs_connection){.mount = IRSAFS_MOUNT_INIT(at),                                    \
+                                .fuse_fd = -1,                                                     \
+                                .clone_fd = -1,                                                    \
+                                .block_fd = -1,                                                    \
+                                .bell_fd = -1,                                                     \
+                                .ring_fd = -1,                                                     \
+                                .told_fd = -1})
+
+/* Mounts, with new shared memory. On failure nothing is left. Errors: those of irsafs_mountpoint_mount;
+ * MEMORY. */
+enum irsafs_code irsafs_connection_open(struct irsafs_connection *connection,
+                                        const struct irsafs_worker_settings *settings,
+                                        struct irsafs_error *err) IRSAFS_MUST_CHECK;
+
+/* Aborts, unmounts and lets go of everything; may be opened again. */
+void irsafs_connection_close(struct irsafs_connection *connection);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IRSAFS_FS_SUPER_POST_H
+#define IRSAFS_FS_SUPER_POST_H
+
+#include "base/attr.h"
+#include "fs/shared/handed.h"
+
+#include <stdbool.h>
+
+/* The supervisor's end of the socket to the worker. Never blocks. */
+
+/* Both ends, non-inheritable. False with errno. */
+bool irsafs_post_open(int *ret_fd, int *ret_worker_end) IRSAFS_MUST_CHECK;
+
+/* fds: two descriptors that go along, or NULL. What cannot be sent is lost: the worker is dying or hangs,
+ * and the next one asks again. fd may be -1. */
+void irsafs_post_send(int fd, const struct irsafs_order *order, const int fds[2]);
+
+/* False when the worker is gone, or says what is no order. */
+bool irsafs_post_receive(int fd, struct irsafs_order *ret_order) IRSAFS_MUST_CHECK;
+
+#endif

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/super/supervisor.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "fs/core/place.h"
+#include "fs/shared/handed.h"
+#include "fs/super/connection.h"
+#include "fs/super/flight.h"
+#include "fs/super/post.h"
+#include "fs/super/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    TICK_MS = 1000,
+    HUNG_TICKS = 5,     /* without progress: this worker is killed */
+    HUNG_WORKERS = 2,   /* in a row, none of which has answered anything: as below */
+    GIVE_UP_TICKS = 10, /* no worker at all makes progress: the connection is given up */
+    SOUND_TICKS = 10,   /* with progress: the connections given up before do not count any more */
+    GIVE_UPS_MAX = 3,   /* in a row */
+    RESTART_MIN_MS = 10,
+    RESTART_MAX_MS = 1000,
+    STOP_LIMIT_MS = 1000, /* for the worker to answer those who wait */
+    REAP_LIMIT_MS = 1000,
+};
+
+/* One of our own processes, started again whenever it ends. */
+struct process {
+    const char *name;
+    pid_t pid;        /* 0: it does not run */
+    int64_t start_ms; /* when to start it; 0: it runs */
+    int64_t back_off_ms;
+    uint64_t deaths;
+    int64_t logged_ms; /* when a death was logged last: once a second, with their number */
+};
+
+struct supervisor {
+    const struct irsafs_supervisor_settings *settings;
+    struct irsafs_error *err;
+    struct irsafs_connection connection;
+    struct irsafs_flight flight;
+    struct process worker, notifier;
+    int post_fd; /* socket to the worker, or -1 */
+    int exe_fd, client_fd, null_fd, signal_fd, places_fd;
+    uint64_t progress;      /* as last seen */
+    uint64_t born_progress; /* when this worker was started */
+    int64_t tick_ms;
+    uint64_t alive; /* the same without take-overs */
+    unsigned idle_ticks, sound_ticks, hung_workers, give_ups;
+    int64_t stop_ms; /* when the end comes at last; 0: no end asked for */
+    bool over;
+    enum irsafs_code result;
+};
+
+/* ---- starting */
+
+static const char *const *our_environment(void)
+{
+    /* Nothing of it is for worker and notifier, and an API key may be in there. What tunes the C
+     * library, its loader or a sanitizer is for every program. */
+    static const char *const kept[] = {
+        "LD_",           "GLIBC_TUNABLES=", "MALLOC_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+        "LSAN_OPTIONS=", "TSAN_OPTIONS=",
+#ifdef IRSAFS_TEST_PLACES
+        "FAKETIME",   /* tests/host/test_clock.py */
+        "FAILMALLOC", /* tests/host/test_memory.py */
+#endif
+    };
+    enum { MAX = 16 };
+    static const char *env[MAX + 1];
+    size_t n = 0;
+    for (char **e = environ; *e != NULL && n < MAX; e++) {
+        for (size_t i = 0; i < IRSAFS_COUNT(kept); i++) {
+            if (n < MAX && strncmp(*e, kept[i], strlen(kept[i])) == 0) {
+                env[n++] = *e;
+                break;
+            }
+        }
+    }
+    env[n] = NULL;
+    return env;
+}
+
+static struct irsafs_spawn
+prepare_spawn(const struct supervisor *s, int exe_fd, const char *const *argv, int death_signal)
+{
+    uid_t uid = s->settings->uid;
+    return (struct irsafs_spawn){
+        .exe_fd = exe_fd,
+        .argv = argv,
+        .null_fd = s->null_fd,
+        .max_file_bytes = RLIM_INFINITY,
+        .confine = {.mode = (enum irsafs_sandbox_mode)s->settings->worker->sandbox,
+                    .uid = uid,
+                    .gid = (gid_t)uid,
+                    .death_signal = death_signal},
+    };
+}
+
+static void start_ours(struct supervisor *s,
+                       struct process *p,
+                       const char *const *argv,
+                       int death_signal,
+                       const struct irsafs_handing *handings,
+                       size_t n_handings)
+{
+    struct irsafs_spawn spawn = prepare_spawn(s, s->exe_fd, argv, death_signal);
+    spawn.env = our_environment();
+    spawn.handings = handings;
+    spawn.n_handings = s->places_fd >= 0 ? n_handings : n_handings - 1;
+    pid_t pid = irsafs_spawn(&spawn);
+    p->pid = pid > 0 ? pid : 0;
+    p->start_ms = 0;
+    if (pid < 0) {
+        irsafs_log(IRSAFS_LOG_ERROR, "process_not_started", "process=%s error=\"%s\"", p->name,
+                   strerrordesc_np(errno));
+        p->start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
+    }
+}
+
+static void start_worker(struct supervisor *s)
+{
+    static const char *const argv[] = {"irsafs", "worker", NULL};
+    const struct irsafs_connection *c = &s->connection;
+    int worker_end = -1;
+    s->post_fd = irsafs_fd_close(s->post_fd);
+    if (!irsafs_post_open(&s->post_fd, &worker_end)) {
+        s->worker.start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
+        return;
+    }
+    const struct irsafs_handing handings[] = {
+        {c->fuse_fd, IRSAFS_HANDED_FUSE},     {c->bell_fd, IRSAFS_HANDED_BELL},
+        {c->ring_fd, IRSAFS_HANDED_RING},     {c->told_fd, IRSAFS_HANDED_TOLD},
+        {c->block_fd, IRSAFS_HANDED_BLOCK},   {worker_end, IRSAFS_HANDED_CONTROL},
+        {s->places_fd, IRSAFS_HANDED_PLACES},
+    };
+    s->born_progress = atomic_load(&c->head->progress);
+    /* SIGTERM: without us it answers for a moment longer, so that a notifier which waits in the kernel
+     * for a LOOKUP can end. */
+    start_ours(s, &s->worker, argv, SIGTERM, handings, IRSAFS_COUNT(handings));
+    (void)irsafs_fd_close(worker_end);
+    if (s->stop_ms != 0) {
+        irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL);
+    }
+}
+
+static void start_notifier(struct supervisor *s)
+{
+    const struct irsafs_connection *c = &s->connection;
+    const char *const argv[] = {
+        "irsafs", "notifier",
+        irsafs_sandbox_mode_name((enum irsafs_sandbox_mode)s->settings->worker->sandbox), NULL};
+    const struct irsafs_handing handings[] = {
+        {c->clone_fd, IRSAFS_HANDED_FUSE},    {c->bell_fd, IRSAFS_HANDED_BELL},
+        {c->ring_fd, IRSAFS_HANDED_RING},     {c->told_fd, IRSAFS_HANDED_TOLD},
+        {s->places_fd, IRSAFS_HANDED_PLACES},
+    };
+    start_ours(s, &s->notifier, argv, SIGKILL, handings, IRSAFS_COUNT(handings));
+}
+
+static void start_due(struct supervisor *s, int64_t now_ms)
+{
+    if (s->worker.start_ms != 0 && now_ms >= s->worker.start_ms) {
+        start_worker(s);
+    }
+    if (s->notifier.start_ms != 0 && now_ms >= s->notifier.start_ms) {
+        start_notifier(s);
+    }
+}
+
+/* ---- flights */
+
+static void report_flight(const struct supervisor *s)
+{
+    const struct irsafs_flight *f = &s->flight;
+    const struct irsafs_order order = {.type = IRSAFS_ORDER_LANDED,
+                                       .flight = f->number,
+                                       .code = f->failed ? IRSAFS_E_CLIENT_START : 0,
+                                       .wait_status = f->wait_status,
+                                       .killed = f->killed};
+    const int fds[2] = {f->text_fd, f->report_fd};
+    irsafs_post_send(s->post_fd, &order, f->failed ? NULL : fds);
+}
+
+/* A worker that has taken over asks again for the flight of the one before it. */
+static void on_start_order(struct supervisor *s, const struct irsafs_order *order)
+{
+    int64_t limit_ms = s->settings->worker->core.fetch_timeout_ms + TICK_MS;
+    int64_t timeout_ms =
+        order->timeout_ms > 0 && order->timeout_ms < limit_ms ? order->timeout_ms : limit_ms;
+    if (order->flight > s->flight.number && s->stop_ms == 0) {
+        struct irsafs_spawn spawn =
+            prepare_spawn(s, s->client_fd, s->settings->client_argv, SIGKILL);
+        spawn.script = true;
+        irsafs_flight_kill(&s->flight); /* one at a time, whatever a worker asks for */
+        irsafs_flight_let_go(&s->flight);
+        irsafs_flight_start(&s->flight, spawn, order->flight, irsafs_clock_boot_ms() + timeout_ms);
+    }
+    if (order->flight == s->flight.number && irsafs_flight_is_over(&s->flight)) {
+        report_flight(s);
+    }
+}
+
+/* ---- the end */
+
+static void end(struct supervisor *s, enum irsafs_code result)
+{
+    s->over = true;
+    s->result = result;
+}
+
+static void fail(struct supervisor *s, enum irsafs_code code)
+{
+    const char *mountpoint = s->connection.mount.path;
+    if (code == IRSAFS_E_CONNECTION_LOST) {
+        (void)irsafs_error_set(s->err, code, "the kernel closed the file system on %s", mountpoint);
+    } else if (code == IRSAFS_E_SANDBOX) {
+        (void)irsafs_error_set(s->err, code, "the worker cannot run as user %u in its walls",
+                               (unsigned)s->settings->uid);
+    } else {
+        (void)irsafs_error_set(s->err, code, "the worker cannot serve %s: see the line before",
+                               mountpoint);
+    }
+    end(s, code);
+}
+
+static void on_stop_signal(struct supervisor *s, int number)
+{
+    if (s->stop_ms == 0) {
+        irsafs_log(IRSAFS_LOG_INFO, "stopping", "signal=%d", number);
+        s->stop_ms = irsafs_clock_boot_ms() + STOP_LIMIT_MS;
+        irsafs_flight_kill(&s->flight);
+        irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL);
+    }
+}
+
+static void kill_all(const struct supervisor *s)
+{
+    irsafs_flight_kill(&s->flight);
+    if (s->notifier.pid > 0) {
+        (void)kill(s->notifier.pid, SIGKILL);
+    }
+    if (s->worker.pid > 0) {
+        (void)kill(s->worker.pid, SIGKILL);
+    }
+}
+
+/* First the abort, which frees whatever hangs in the kernel; then nothing can refuse to die. */
+static void take_down(struct supervisor *s)
+{
+    irsafs_mountpoint_unmount(&s->connection.mount);
+    kill_all(s);
+    for (int waited_ms = 0; waited_ms < REAP_LIMIT_MS && waitpid(-1, NULL, WNOHANG) >= 0;
+         waited_ms++) {
+        (void)poll(NULL, 0, 1);
+    }
+    s->worker.pid = s->notifier.pid = 0;
+    s->post_fd = irsafs_fd_close(s->post_fd);
+    irsafs_flight_let_go(&s->flight);
+    s->flight = (struct irsafs_flight){.text_fd = -1, .report_fd = -1};
+    irsafs_connection_close(&s->connection);
+}
+
+/* No worker makes progress on this connection: readers get an error, and a new one is made. */
+static void give_up(struct supervisor *s)
+{
+    irsafs_log(IRSAFS_LOG_ERROR, "connection_given_up",
+               "after_ms=%d note=\"no worker made progress\" action=remount",
+               GIVE_UP_TICKS * TICK_MS);
+    take_down(s);
+    s->idle_ticks = 0;
+    s->sound_ticks = 0;
+    s->hung_workers = 0;
+    s->progress = s->alive = 0;
+    if (++s->give_ups >= GIVE_UPS_MAX) {
+        (void)irsafs_error_set(s->err, IRSAFS_E_WORKER,
+                               "no worker could serve %s, %d connections in a row",
+                               s->connection.mount.path, GIVE_UPS_MAX);
+        end(s, IRSAFS_E_WORKER);
+        return;
+    }
+    enum irsafs_code code = irsafs_connection_open(&s->connection, s->settings->worker, s->err);
+    if (code != IRSAFS_OK) {
+        end(s, code);
+        return;
+    }
+    irsafs_mountpoint_keep_way(&s->connection.mount);
+    irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", s->connection.mount.path);
+    s->worker.start_ms = s->notifier.start_ms = irsafs_clock_boot_ms();
+    s->worker.back_off_ms = s->notifier.back_off_ms = 0;
+}
+
+/* ---- watching */
+
+/* At once, or after a pause that doubles when it had not lived to any purpose. */
+static void restart_later(struct process *p, bool in_vain)
+{
+    int64_t pause_ms = 0;
+    if (in_vain) {
+        pause_ms = p->back_off_ms == 0 ? RESTART_MIN_MS : p->back_off_ms * 2;
+        pause_ms = pause_ms > RESTART_MAX_MS ? RESTART_MAX_MS : pause_ms;
+    }
+    p->pid = 0;
+    p->back_off_ms = pause_ms;
+    p->start_ms = irsafs_clock_boot_ms() + pause_ms;
+}
+
+static void log_death(struct process *p, int status)
+{
+    int64_t now_ms = irsafs_clock_boot_ms();
+    p->deaths++;
+    if (p->logged_ms == 0 || now_ms >= p->logged_ms + TICK_MS) {
+        p->logged_ms = now_ms;
+        irsafs_log(IRSAFS_LOG_WARN, "process_died", "process=%s %s=%d deaths=%llu action=restart",
+                   p->name, WIFSIGNALED(status) ? "signal" : "status",
+                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                   (unsigned long long)p->deaths);
+    }
+}
+
+static void on_death(struct supervisor *s, pid_t pid, int status)
+{
+    if (pid == s->flight.pid) {
+        s->flight.pid = 0;
+        s->flight.wait_status = status;
+        report_flight(s);
+    } else if (pid == s->notifier.pid) {
+        log_death(&s->notifier, status);
+        restart_later(&s->notifier, WIFEXITED(status));
+    } else if (pid == s->worker.pid) {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == IRSAFS_SPAWN_NOT_CONFINED) {
+            s->worker.pid = 0;
+            fail(s, IRSAFS_E_SANDBOX);
+            return;
+        }
+        bool in_vain = atomic_load(&s->connection.head->progress) == s->born_progress;
+        log_death(&s->worker, status);
+        restart_later(&s->worker, in_vain);
+    }
+}
+
+/* All of them: signals are merged, and as process 1 of a container we are everybody's parent. */
+static void reap(struct supervisor *s)
+{
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        on_death(s, pid, status);
+    }
+}
+
+/* Counts wake-ups of our own, not time: a container that was frozen has not hung. */
+static void tick(struct supervisor *s, int64_t now_ms)
+{
+    if (now_ms < s->tick_ms + TICK_MS || s->stop_ms != 0) {
+        return;
+    }
+    s->tick_ms = now_ms;
+    uint64_t progress = atomic_load(&s->connection.head->progress);
+    uint64_t alive = atomic_load(&s->connection.head->alive);
+    s->hung_workers = alive == s->alive ? s->hung_workers : 0;
+    s->alive = alive;
+    if (progress != s->progress) {
+        s->progress = progress;
+        s->idle_ticks = 0;
+        s->give_ups = ++s->sound_ticks >= SOUND_TICKS ? 0 : s->give_ups;
+        return;
+    }
+    s->sound_ticks = 0;
+    bool hung = ++s->idle_ticks == HUNG_TICKS && s->worker.pid > 0;
+    s->hung_workers += hung ? 1 : 0;
+    if (s->idle_ticks >= GIVE_UP_TICKS || s->hung_workers >= HUNG_WORKERS) {
+        give_up(s);
+    } else if (hung) {
+        irsafs_log(IRSAFS_LOG_ERROR, "worker_hung", "after_ms=%d action=kill",
+                   HUNG_TICKS * TICK_MS);
+        (void)kill(s->worker.pid, SIGKILL);
+    }
+}
+
+static void on_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo != SIGCHLD) {
+            on_stop_signal(s, (int)info.ssi_signo);
+        }
+    }
+    reap(s);
+}
+
+static void on_order(struct supervisor *s)
+{
+    struct irsafs_order order = {.type = 0};
+    if (!irsafs_post_receive(s->post_fd, &order)) {
+        s->post_fd = irsafs_fd_close(s->post_fd); /* it is dying; SIGCHLD says when */
+        return;
+    }
+    switch (order.type) {
+    case IRSAFS_ORDER_START:
+        on_start_order(s, &order);
+        break;
+    case IRSAFS_ORDER_TAKEN:
+        if (order.flight == s->flight.number && s->flight.pid == 0) {
+            irsafs_flight_let_go(&s->flight);
+        }
+        break;
+    case IRSAFS_ORDER_STOPPED:
+        end(s, IRSAFS_OK);
+        break;
+    case IRSAFS_ORDER_FAILED:
+        fail(s, irsafs_code_from_number((long)order.code));
+        break;
+    default:
+        break;
+    }
+}
+
+static int poll_timeout_ms(const struct supervisor *s, int64_t now_ms)
+{
+    const int64_t times[] = {
+        s->tick_ms + TICK_MS, s->worker.start_ms,
+        s->notifier.start_ms, s->flight.pid > 0 && !s->flight.killed ? s->flight.kill_ms : 0,
+        s->stop_ms,
+    };
+    int64_t next_ms = now_ms + TICK_MS;
+    for (size_t i = 0; i < IRSAFS_COUNT(times); i++) {
+        next_ms = times[i] != 0 && times[i] < next_ms ? times[i] : next_ms;
+    }
+    return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;
+}
+
+static void serve(struct supervisor *s)
+{
+    while (!s->over) {
+        int64_t now_ms = irsafs_clock_boot_ms();
+        start_due(s, now_ms);
+        struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
+                               {.fd = s->post_fd, .events = POLLIN}};
+        (void)poll(fds, IRSAFS_COUNT(fds), poll_timeout_ms(s, now_ms));
+        if (fds[1].revents != 0) {
+            on_order(s);
+        }
+        if (fds[0].revents != 0) {
+            on_signals(s);
+        }
+        now_ms = irsafs_clock_boot_ms();
+        if (s->flight.pid > 0 && !s->flight.killed && now_ms >= s->flight.kill_ms) {
+            s->flight.killed = true;
+            irsafs_flight_kill(&s->flight);
+        }
+        if (s->stop_ms != 0 && now_ms >= s->stop_ms) {
+            end(s, IRSAFS_OK);
+        }
+        if (!s->over) {
+            tick(s, now_ms);
+        }
+    }
+}
+
+/* ---- life */
+
+static enum irsafs_code open_all(struct supervisor *s)
+{
+    sigset_t signals;
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGCHLD);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL);
+    s->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (s->signal_fd < 0 || s->exe_fd < 0 || s->null_fd < 0) {
+        return irsafs_error_set(s->err, IRSAFS_E_IO, "open /proc/self/exe or /dev/null: %s",
+                                strerrordesc_np(errno));
+    }
+    s->client_fd = open(s->settings->client_argv[0], O_RDONLY | O_CLOEXEC);
+    if (s->client_fd < 0) {
+        return irsafs_error_set(s->err, IRSAFS_E_CLIENT_START, "open %.120s: %s",
+                                s->settings->client_argv[0], strerrordesc_np(errno));
+    }
+    s->places_fd = irsafs_places_fd();
+    return IRSAFS_OK;
+}
+
+static void close_all(struct supervisor *s)
+{
+    int *const fds[] = {&s->signal_fd, &s->exe_fd,    &s->null_fd,
+                        &s->client_fd, &s->places_fd, &s->connection.mount.below_fd};
+    for (size_t i = 0; i < IRSAFS_COUNT(fds); i++) {
+        *fds[i] = irsafs_fd_close(*fds[i]);
+    }
+}
+
+/* The mount comes first: what cannot be had for it is what a user wants to know. */
+static enum irsafs_code serve_connection(struct supervisor *s)
+{
+    struct irsafs_sandbox_report report;
+    enum irsafs_sandbox_mode mode = (enum irsafs_sandbox_mode)s->settings->worker->sandbox;
+    enum irsafs_code code = irsafs_connection_open(&s->connection, s->settings->worker, s->err);
+    if (code != IRSAFS_OK) {
+        return code;
+    }
+    irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", s->connection.mount.path);
+    code = open_all(s);
+    if (code == IRSAFS_OK) {
+        code = irsafs_confine_supervisor(mode, &report, s->err);
+    }
+    if (code == IRSAFS_OK) {
+        irsafs_mountpoint_keep_way(&s->connection.mount);
+        s->tick_ms = irsafs_clock_boot_ms();
+        s->worker.start_ms = s->notifier.start_ms = s->tick_ms;
+        serve(s);
+        code = s->result;
+    }
+    take_down(s);
+    irsafs_log(IRSAFS_LOG_INFO, "unmounted", "mountpoint=%s", s->connection.mount.path);
+    return code;
+}
+
+enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *settings,
+                                       struct irsafs_error *err)
+{
+    struct supervisor s = {
+        .settings = settings,
+        .err = err,
+        .connection = IRSAFS_CONNECTION_INIT(settings->worker->mountpoint),
+        .flight = {.text_fd = -1, .report_fd = -1},
+        .worker = {.name = "worker"},
+        .notifier = {.name = "notifier"},
+        .post_fd = -1,
+        .exe_fd = -1,
+        .client_fd = -1,
+        .null_fd = -1,
+        .signal_fd = -1,
+        .places_fd = -1,
+    };
+    enum irsafs_code code = serve_connection(&s);
+    close_all(&s);
+    return code;
+}

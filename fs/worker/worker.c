@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/worker/worker.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/reserve.h"
+#include "fs/core/place.h"
+#include "fs/fuse/session.h"
+#include "fs/shared/block.h"
+#include "fs/shared/confine.h"
+#include "fs/shared/handed.h"
+#include "fs/worker/answer.h"
+#include "fs/worker/control.h"
+#include "fs/worker/status.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+    KILL_GRACE_MS = 250, /* a client past its own deadline is killed */
+    DRAIN_QUIET_MS = 50, /* told to stop: no request for so long, and everybody has his answer */
+    DRAIN_LIMIT_MS = 500,
+    ORPHAN_MS = 250,    /* without a supervisor: time for a notifier that waits for a LOOKUP */
+    ORPHAN_LIMIT_S = 2, /* a worker that hangs is ended by alarm(2) */
+    HEARTBEAT_MS = 1000,
+};
+
+struct worker {
+    struct irsafs_block *block;
+    const struct irsafs_worker_settings *settings;
+    struct irsafs_memory *memory;
+    struct irsafs_core *core;
+    struct irsafs_session *session;
+    struct irsafs_bell *bell;
+    struct irsafs_sandbox_report sandbox;
+    uint64_t tell;    /* the newest that the notifier was asked for */
+    uint64_t counted; /* requests that are in `progress` */
+    int timer_fd;
+    struct event_base *base;
+    struct event *fuse_event, *timer_event, *told_event, *control_event, *heartbeat_event;
+    int64_t stop_ms; /* when the drain ends at last; 0: no end asked for */
+    bool orphaned;
+    int status;
+};
+
+static void settle(struct worker *w);
+
+/* ---- the end */
+
+static void finish(struct worker *w, int status)
+{
+    w->status = status;
+    (void)event_base_loopbreak(w->base);
+}
+
+/* This worker cannot go on. */
+static void fail(struct worker *w, const struct irsafs_error *err)
+{
+    bool lasting = err->code == IRSAFS_E_KERNEL || err->code == IRSAFS_E_CONNECTION_LOST ||
+                   err->code == IRSAFS_E_SANDBOX;
+    if (lasting) { /* another worker could do no better */
+        irsafs_control_send(
+            &(struct irsafs_order){.type = IRSAFS_ORDER_FAILED, .code = (uint32_t)err->code});
+    }
+    irsafs_log(IRSAFS_LOG_ERROR, "worker_failed", "code=IRSAFS-E%03d error=\"%s\"", (int)err->code,
+               err->message);
+    if (w->base != NULL) {
+        finish(w, irsafs_code_exit_status(err->code));
+    }
+}
+
+static void stop(struct worker *w)
+{
+    int64_t now_ms = irsafs_clock_boot_ms();
+    if (w->stop_ms == 0) {
+        w->stop_ms = now_ms + DRAIN_LIMIT_MS;
+        irsafs_place(IRSAFS_PLACE_STOPPING);
+        irsafs_core_stop(w->core, now_ms, irsafs_clock_real());
+        settle(w);
+    }
+}
+
+/* The supervisor is gone. A notifier that waits in the kernel for a LOOKUP gets the time to end; then
+ * the last descriptor of the file system closes, and who waits gets an error instead of waiting for
+ * ever. */
+static void orphan(struct worker *w)
+{
+    w->orphaned = true;
+    w->stop_ms = irsafs_clock_boot_ms() + ORPHAN_MS;
+    (void)event_del(w->control_event);
+    settle(w);
+}
+
+/* The death signal of the supervisor, and a hand for a worker that loops. */
+static void on_term(int signal)
+{
+    (void)signal;
+    (void)alarm(ORPHAN_LIMIT_S);
+}
+
+/* ---- status */
+
+static struct irsafs_str render_status(void *user)
+{
+    const struct worker *w = user;
+    struct irsafs_view view = irsafs_core_view(w->core, irsafs_clock_boot_ms());
+    struct irsafs_session_facts session = irsafs_session_facts(w->session);
+    const struct irsafs_status status = {
+        .view = &view,
+        .facts = &w->memory->facts,
+        .settings = w->settings,
+        .sandbox = &w->sandbox,
+        .protocol_major = session.protocol_major,
+        .protocol_minor = session.protocol_minor,
+    };
+    return irsafs_status_render(&status);
+}
+
+/* ---- fetching */
+
+static void log_landing(struct worker *w, const struct irsafs_landing *l)
+{
+    enum irsafs_code code = l->error.code;
+    struct irsafs_view view = irsafs_core_view(w->core, irsafs_clock_boot_ms());
+    bool changed = (uint32_t)code != w->memory->last_result;
+    w->memory->last_result = (uint32_t)code;
+    if (code != IRSAFS_OK) {
+        irsafs_log(changed ? IRSAFS_LOG_WARN : IRSAFS_LOG_DEBUG, "fetch_failed",
+                   "code=IRSAFS-E%03d error=\"%s\" next_try_ms=%lld", (int)code, l->error.message,
+                   (long long)view.next_try_ms);
+        return;
+    }
+    irsafs_log(changed || view.flights == 1 ? IRSAFS_LOG_INFO : IRSAFS_LOG_DEBUG, "fetched",
+               "profiles=%u bytes=%zu took_ms=%lld generation=%llu", (unsigned)view.profiles,
+               l->text_len, (long long)view.last_flight_ms, (unsigned long long)view.generation);
+}
+
+/* What goes over the wire unprotected, or to anybody who pretends, is said once. */
+static void log_tls(struct irsafs_memory *m)
+{
+    const char *tls = m->facts.endpoint_tls;
+    bool changed = strcmp(tls, m->last_tls) != 0;
+    memcpy(m->last_tls, tls, sizeof(m->last_tls));
+    if (changed && tls[0] != '\0' && strcmp(tls, "verified") != 0) {
+        irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified",
+                   "tls=%s endpoint=%s://%s note=\"the token can be read or the answer forged on "
+                   "the way\"",
+                   tls, m->facts.endpoint_scheme, m->facts.endpoint_host);
+    }
+}
+
+static void
+on_landed(struct worker *w, const struct irsafs_order *order, int text_fd, int report_fd)
+{
+    const struct irsafs_answer_settings settings = {
+        .client = w->settings->client,
+        .token_path = w->settings->token_path,
+        .fetch_timeout_ms = w->settings->core.fetch_timeout_ms,
+    };
+    struct irsafs_landing landing = {.retry_after_ms = -1};
+    struct irsafs_buf text = IRSAFS_BUF_INIT(IRSAFS_TEXT_MAX);
+    if (irsafs_core_flight(w->core) != order->flight) {
+        return; /* a worker before us has had it */
+    }
+    irsafs_core_save(w->core, w->memory, sizeof(*w->memory));
+    if (order->code != 0) {
+        (void)irsafs_error_set(&landing.error, irsafs_code_from_number((long)order->code),
+                               "the client could not be started");
+    } else if (text_fd < 0 || report_fd < 0) {
+        (void)irsafs_error_set(&landing.error, IRSAFS_E_IO,
+                               "no free descriptor for what the client wrote");
+    } else {
+        irsafs_answer_read(&settings, order->wait_status, order->killed != 0, text_fd, report_fd,
+                           &text, &landing, &w->memory->facts);
+    }
+    irsafs_core_landed(w->core, order->flight, &landing, irsafs_clock_boot_ms(),
+                       irsafs_clock_real());
+    log_landing(w, &landing);
+    log_tls(w->memory);
+    irsafs_buf_deinit(&text);
+}
+
+static void ask_for_flight(const struct worker *w, uint64_t number)
+{
+    irsafs_place(IRSAFS_PLACE_FLIGHT);
+    irsafs_control_send(
+        &(struct irsafs_order){.type = IRSAFS_ORDER_START,
+                               .flight = number,
+                               .timeout_ms = w->settings->core.fetch_timeout_ms + KILL_GRACE_MS});
+}
+
+/* ---- the loop */
+
+static void arm_timer(const struct worker *w, int64_t at_ms)
+{
+    /* Zero would disarm: a time that has passed becomes the first millisecond of all. */
+    int64_t ms = at_ms == INT64_MAX ? 0 : at_ms > 0 ? at_ms : 1;
+    struct itimerspec when = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}};
+    (void)timerfd_settime(w->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void give_back(void *at, size_t size)
+{
+    (void)madvise(at, size, MADV_REMOVE);
+}
+
+static void tell_kernel(struct worker *w, uint64_t tell)
+{
+    uint64_t one = 1;
+    if (tell > w->tell) {
+        irsafs_place(IRSAFS_PLACE_TOUCHED);
+        w->tell = tell;
+        atomic_store(&w->bell->tell, tell);
+        (void)!write(IRSAFS_HANDED_RING, &one, sizeof(one));
+    }
+}
+
+static void show_life(struct worker *w)
+{
+    atomic_fetch_add(&w->block->head.alive, 1);
+    atomic_fetch_add(&w->block->head.progress, 1);
+}
+
+static void count_progress(struct worker *w)
+{
+    uint64_t handled = irsafs_session_facts(w->session).handled;
+    if (handled != w->counted) {
+        w->counted = handled;
+        show_life(w);
+    }
+}
+
+/* After every event: the core's effects are committed, then carried out. */
+static void settle(struct worker *w)
+{
+    int64_t now_ms = irsafs_clock_boot_ms();
+    struct irsafs_effects e = irsafs_core_effects(w->core, now_ms, irsafs_clock_real());
+    irsafs_core_commit(w->core, give_back);
+    if (e.start_flight != 0) {
+        ask_for_flight(w, e.start_flight);
+    }
+    tell_kernel(w, e.tell);
+    irsafs_session_answer(w->session);
+    count_progress(w);
+    int64_t tick_ms = e.next_tick_ms;
+    if (w->stop_ms != 0) {
+        int64_t quiet_ms = now_ms + DRAIN_QUIET_MS;
+        tick_ms = w->orphaned || quiet_ms > w->stop_ms ? w->stop_ms : quiet_ms;
+    }
+    arm_timer(w, tick_ms);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *user)
+{
+    struct worker *w = user;
+    uint64_t expirations;
+    (void)what;
+    if (read((int)fd, &expirations, sizeof(expirations)) < 0) {
+        return; /* armed anew since it expired */
+    }
+    if (w->stop_ms != 0) { /* quiet, or long enough */
+        irsafs_control_send(&(struct irsafs_order){.type = IRSAFS_ORDER_STOPPED});
+        finish(w, 0);
+        return;
+    }
+    irsafs_core_tick(w->core, irsafs_clock_boot_ms(), irsafs_clock_real());
+    settle(w);
+}
+
+static void on_heartbeat(evutil_socket_t fd, short what, void *user)
+{
+    struct worker *w = user;
+    (void)fd;
+    (void)what;
+    show_life(w);
+#ifdef IRSAFS_TEST_PLACES
+    struct irsafs_files_usage usage = irsafs_core_view(w->core, irsafs_clock_boot_ms()).usage;
+    irsafs_places_count(usage.inodes, usage.n_lookups, irsafs_session_facts(w->session).slots_used,
+                        usage.underflows);
+#endif
+}
+
+static void on_told(evutil_socket_t fd, short what, void *user)
+{
+    struct worker *w = user;
+    uint64_t n;
+    (void)what;
+    (void)!read((int)fd, &n, sizeof(n)); /* non-blocking: `told` is what counts */
+    irsafs_core_told(w->core, atomic_load(&w->bell->told));
+    settle(w);
+}
+
+static void on_control(evutil_socket_t fd, short what, void *user)
+{
+    struct worker *w = user;
+    struct irsafs_order order = {.type = 0};
+    int text_fd;
+    int report_fd;
+    (void)fd;
+    (void)what;
+    switch (irsafs_control_receive(&order, &text_fd, &report_fd)) {
+    case IRSAFS_CONTROL_NOTHING:
+        return;
+    case IRSAFS_CONTROL_GONE:
+        orphan(w);
+        return;
+    case IRSAFS_CONTROL_ORDER:
+        break;
+    }
+    if (order.type == IRSAFS_ORDER_LANDED) {
+        on_landed(w, &order, text_fd, report_fd);
+        irsafs_core_commit(w->core, give_back);
+        irsafs_control_send(
+            &(struct irsafs_order){.type = IRSAFS_ORDER_TAKEN, .flight = order.flight});
+        irsafs_place(IRSAFS_PLACE_LANDED);
+        settle(w);
+    } else if (order.type == IRSAFS_ORDER_STOP) {
+        stop(w);
+    }
+    (void)irsafs_fd_close(text_fd);
+    (void)irsafs_fd_close(report_fd);
+}
+
+static void on_fuse(evutil_socket_t fd, short what, void *user)
+{
+    struct worker *w = user;
+    struct irsafs_error err;
+    (void)fd;
+    (void)what;
+    if (irsafs_session_receive(w->session)) {
+        settle(w);
+        return;
+    }
+    /* The kernel has answered the readers itself; their requests are let go of. */
+    irsafs_core_stop(w->core, irsafs_clock_boot_ms(), irsafs_clock_real());
+    irsafs_session_answer(w->session);
+    if (w->stop_ms != 0) {
+        finish(w, 0);
+        return;
+    }
+    (void)irsafs_error_set(&err, IRSAFS_E_CONNECTION_LOST,
+                           "the kernel closed the file system on %s", w->settings->mountpoint);
+    fail(w, &err);
+}
+
+/* ---- life */
+
+static void on_event_log(int severity, const char *text)
+{
+    irsafs_log(severity < EVENT_LOG_WARN ? IRSAFS_LOG_DEBUG : IRSAFS_LOG_WARN, "libevent",
+               "text=\"%s\"", text);
+}
+
+static void on_event_fatal(int status)
+{
+    (void)status;
+    _exit(
+        irsafs_code_exit_status(IRSAFS_E_IO)); /* libevent has said why; the next worker goes on */
+}
+
+static bool add(struct event **event, struct worker *w, int fd, event_callback_fn on_ready)
+{
+    *event = event_new(w->base, fd, EV_READ | EV_PERSIST, on_ready, w);
+    return *event != NULL && event_add(*event, NULL) == 0;
+}
+
+static bool add_events(struct worker *w)
+{
+    const struct timeval heartbeat = {.tv_sec = HEARTBEAT_MS / 1000};
+    w->heartbeat_event = event_new(w->base, -1, EV_PERSIST, on_heartbeat, w);
+    return add(&w->fuse_event, w, IRSAFS_HANDED_FUSE, on_fuse) &&
+           add(&w->timer_event, w, w->timer_fd, on_timer) &&
+           add(&w->told_event, w, IRSAFS_HANDED_TOLD, on_told) &&
+           add(&w->control_event, w, IRSAFS_HANDED_CONTROL, on_control) &&
+           w->heartbeat_event != NULL && event_add(w->heartbeat_event, &heartbeat) == 0;
+}
+
+static void *map(int fd, size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static bool find_memory(struct worker *w, struct irsafs_error *err)
+{
+    w->block = map(IRSAFS_HANDED_BLOCK, irsafs_block_size());
+    w->bell = map(IRSAFS_HANDED_BELL, sizeof(*w->bell));
+    if (w->block == NULL || w->bell == NULL) {
+        (void)irsafs_error_set(err, IRSAFS_E_MEMORY, "map the shared memory: %s",
+                               strerrordesc_np(errno));
+        return false;
+    }
+    if (w->block->head.layout != IRSAFS_LAYOUT) {
+        (void)irsafs_error_set(err, IRSAFS_E_MEMORY, "the shared memory has layout %u, not %d",
+                               (unsigned)w->block->head.layout, IRSAFS_LAYOUT);
+        return false;
+    }
+    w->settings = &w->block->head.settings;
+    w->memory = &w->block->memory;
+    w->core = irsafs_block_core(w->block);
+    return true;
+}
+
+/* Everything that needs more than the box allows. */
+static enum irsafs_code open_all(struct worker *w, struct irsafs_error *err)
+{
+    const struct irsafs_worker_settings *s = w->settings;
+    const struct irsafs_session_settings session = {
+        .core = w->core,
+        .journal = &w->block->journal,
+        .give_back = give_back,
+        .render_status = render_status,
+        .user = w,
+        .uid = s->uid,
+        .gid = s->gid,
+        .config_mode = s->config_mode,
+        .refresh_mode = s->refresh_mode,
+    };
+    event_set_log_callback(on_event_log);
+    event_set_fatal_callback(on_event_fatal);
+    json_set_alloc_funcs(irsafs_reserve_malloc, irsafs_reserve_free);
+    json_object_seed(0);
+    w->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+    w->base = event_base_new();
+    if (w->base == NULL || w->timer_fd < 0) {
+        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the event loop");
+    }
+    enum irsafs_code code = irsafs_session_new(&session, IRSAFS_HANDED_FUSE, &w->session, err);
+    if (code == IRSAFS_OK && !add_events(w)) {
+        code = irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the event loop");
+    }
+    return code;
+}
+
+/* Goes on where the last worker was killed, or begins. */
+static void take_over(struct worker *w)
+{
+    bool first = !w->memory->core_ready;
+    uint64_t told = atomic_load(&w->bell->told);
+    if (first) {
+        irsafs_core_roll_back(w->core); /* one that was killed while it began */
+        irsafs_core_init(w->core, &w->settings->core, irsafs_clock_boot_ms(), irsafs_clock_real());
+        w->memory->core_ready = true;
+    } else {
+        irsafs_core_take_over(w->core);
+        irsafs_core_told(w->core, told);
+        w->memory->take_overs++;
+    }
+    unsigned replayed = irsafs_session_replay(w->session);
+    atomic_store(&w->bell->epoch,
+                 w->settings->epoch_allowed &&
+                     irsafs_session_facts(w->session).protocol_minor >= IRSAFS_FUSE_MINOR_EPOCH);
+    atomic_fetch_add(&w->block->head.progress, 1);
+    if (!first) {
+        irsafs_log(IRSAFS_LOG_DEBUG, "worker_took_over", "number=%llu requests=%u",
+                   (unsigned long long)w->memory->take_overs, replayed);
+    }
+}
+
+static void set_signals(void)
+{
+    static const int ignored[] = {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE};
+    const struct sigaction term = {.sa_handler = on_term};
+    for (size_t i = 0; i < IRSAFS_COUNT(ignored); i++) {
+        (void)signal(ignored[i], SIG_IGN); /* a terminal's are for the supervisor */
+    }
+    (void)sigaction(SIGTERM, &term, NULL);
+}
+
+static enum irsafs_code start(struct worker *w, struct irsafs_error *err)
+{
+    if (!find_memory(w, err)) {
+        return IRSAFS_E_MEMORY;
+    }
+    irsafs_log_set_level((enum irsafs_log_level)w->settings->log_level);
+    irsafs_places_open();
+    enum irsafs_code code = open_all(w, err);
+    if (code == IRSAFS_OK) {
+        code =
+            irsafs_confine_worker((enum irsafs_sandbox_mode)w->settings->sandbox, &w->sandbox, err);
+    }
+    return code == IRSAFS_OK ? irsafs_session_hello(w->session, err) : code;
+}
+
+int irsafs_worker_main(int argc, char **argv)
+{
+    static struct worker w = {.timer_fd = -1};
+    struct irsafs_error err;
+    (void)argc;
+    (void)argv;
+    if (fcntl(IRSAFS_HANDED_CONTROL, F_GETFD) < 0) {
+        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "irsafs worker is started by irsafs mount");
+        return irsafs_error_report("irsafs", &err);
+    }
+    (void)prctl(PR_SET_NAME, "irsafs-worker");
+    set_signals();
+    enum irsafs_code code = start(&w, &err);
+    if (code != IRSAFS_OK) {
+        fail(&w, &err);
+        return irsafs_code_exit_status(code);
+    }
+    take_over(&w);
+    settle(&w);
+    (void)event_base_dispatch(w.base);
+    /* No cleaning up: the process ends, and what counts is not in its own memory. */
+    return w.status;
+}
