@@ -47,9 +47,11 @@ unit() { # PRESET TIER
 }
 
 pytests() { # PRESET TIER FOLDER...
-    local preset=$1 name=$2
+    local preset=$1 name=$2 walls=--sandbox=required
     shift 2
+    case $preset in asan | tsan) walls=--sandbox=off ;; esac # their runtimes open files and start threads
     (cd tests && IRSAFS_BUILD=$root/build/$preset PYTHONDONTWRITEBYTECODE=1 \
+        IRSAFS_MOUNT_ARGS="$walls ${IRSAFS_MOUNT_ARGS:-}" \
         /usr/bin/python3 -m pytest -q --junitxml="$reports/$name.xml" "$@")
 }
 
@@ -90,8 +92,10 @@ tier build build dev
 tier layers tests/lint/layers.py
 tier unit unit dev unit
 tier standin pytests dev standin standin
+tier confine pytests dev confine confine
 tier client pytests dev client client
 tier mount pytests dev mount mount
+tier takeover pytests dev takeover takeover
 tier release build release
 tier hardening pytests release hardening release
 if $all; then
