@@ -17,7 +17,11 @@
  *     -> INDEX BEGIN END MAX_RSS_KIB
  *   irsafs-bench start MOUNTPOINT ROUNDS -- PROGRAM...
  *     Starts a daemon, waits for its mount and its `status`, ends it.
- *     -> VISIBLE STAT READ STOP            (since the start; STOP: since SIGTERM) */
+ *     -> VISIBLE STAT READ STOP            (since the start; STOP: since SIGTERM)
+ *   irsafs-bench kills SUPERVISOR NAME DIR KILLS MIN_US MAX_US
+ *     Kills the child NAME of that pid, and the next one, ...; each lives for a random time between the
+ *     two. After each kill a second process looks for a name that DIR does not have.
+ *     -> KILLED ANSWERED NEXT              (CLOCK_MONOTONIC; NEXT: what one more such look takes) */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -460,17 +464,144 @@ static void start(int argc, char **argv)
     }
 }
 
+/* ---- kills */
+
+enum { KILLED_MAX = 16, SUCCESSOR_SECONDS = 15, LOOK_PAUSE_US = 100 };
+
+/* What fits, as a string; empty when the process has gone. */
+static void read_proc(char *ret, size_t size, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, ret, size - 1) : -1;
+    ret[n > 0 ? n : 0] = '\0';
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+/* One that was killed is not reaped at once. */
+static bool is_among(pid_t pid, const pid_t killed[KILLED_MAX])
+{
+    for (size_t i = 0; i < KILLED_MAX; i++) {
+        if (killed[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static pid_t find_child(long parent, const char *name, const pid_t killed[KILLED_MAX])
+{
+    char children[1024];
+    char path[64];
+    char *rest = NULL;
+    (void)snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", parent, parent);
+    read_proc(children, sizeof(children), path);
+    for (char *word = strtok_r(children, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        char comm[32];
+        pid_t pid = (pid_t)number(word, 1, INT_MAX);
+        (void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        read_proc(comm, sizeof(comm), path);
+        comm[strcspn(comm, "\n")] = '\0';
+        if (strcmp(comm, name) == 0 && !is_among(pid, killed)) {
+            return pid;
+        }
+    }
+    return 0;
+}
+
+static pid_t wait_child(long parent, const char *name, const pid_t killed[KILLED_MAX])
+{
+    int64_t deadline = now_ns() + SUCCESSOR_SECONDS * INT64_C(1000000000);
+    pid_t pid = 0;
+    while ((pid = find_child(parent, name, killed)) == 0) {
+        if (now_ns() > deadline) {
+            die("no %s below %ld within %d s", name, parent, SUCCESSOR_SECONDS);
+        }
+        sleep_us(LOOK_PAUSE_US);
+    }
+    return pid;
+}
+
+/* Never the same name: the kernel knows nothing of it and has to ask. */
+static void look_for_nothing(const char *dir)
+{
+    static unsigned n;
+    char path[PATH_MAX];
+    char name[32];
+    struct stat st;
+    (void)snprintf(name, sizeof(name), "gone-%u", n++);
+    join(path, dir, name);
+    (void)alarm(SUCCESSOR_SECONDS); /* ends us and the look */
+    if (stat(path, &st) == 0 || errno != ENOENT) {
+        die("%s: not ENOENT but %s", path, strerrordesc_np(errno));
+    }
+}
+
+/* Reads the times of kills. Each is followed by a look that begins after it. */
+static void watch_answers(int kills_fd, const char *dir)
+{
+    int64_t killed = 0;
+    while (read(kills_fd, &killed, sizeof(killed)) == (ssize_t)sizeof(killed)) {
+        look_for_nothing(dir);
+        int64_t answered = now_ns();
+        look_for_nothing(dir);
+        (void)printf("%" PRId64 " %" PRId64 " %" PRId64 "\n", killed, answered,
+                     now_ns() - answered);
+        (void)alarm(0);
+    }
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+static void kills(int argc, char **argv)
+{
+    if (argc != 6) {
+        die("kills SUPERVISOR NAME DIR KILLS MIN_US MAX_US");
+    }
+    long supervisor = number(argv[0], 2, INT_MAX);
+    long count = number(argv[3], 1, SAMPLES_MAX);
+    long min_us = number(argv[4], 0, 60L * 1000 * 1000);
+    long max_us = number(argv[5], min_us, 60L * 1000 * 1000);
+    pid_t killed[KILLED_MAX] = {0};
+    int ends[2];
+    if (pipe(ends) != 0) {
+        die_errno("pipe");
+    }
+    pid_t watcher = fork();
+    if (watcher == 0) {
+        (void)close(ends[1]);
+        watch_answers(ends[0], argv[2]);
+    }
+    (void)close(ends[0]);
+    srandom((unsigned)getpid());
+    for (long i = 0; i < count; i++) {
+        pid_t pid = wait_child(supervisor, argv[1], killed);
+        sleep_us(min_us + random() % (max_us - min_us + 1));
+        killed[i % KILLED_MAX] = pid;
+        int64_t now = now_ns();
+        if (kill(pid, SIGKILL) != 0) {
+            die_errno("kill");
+        }
+        if (write(ends[1], &now, sizeof(now)) != (ssize_t)sizeof(now)) {
+            die("the watching process has ended");
+        }
+    }
+    (void)close(ends[1]);
+    (void)end_program("the watching process", watcher);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*run)(int argc, char **argv);
-    } verbs[] = {{"files", files}, {"touch", touch}, {"spawn", spawn}, {"start", start}};
+    } verbs[] = {
+        {"files", files}, {"touch", touch}, {"spawn", spawn}, {"start", start}, {"kills", kills}};
     for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (strcmp(argv[1], verbs[i].name) == 0) {
             verbs[i].run(argc - 2, argv + 2);
             return fflush(stdout) == 0 ? 0 : 1;
         }
     }
-    die("files, touch, spawn or start; see the top of bench.c");
+    die("files, touch, spawn, start or kills; see the top of bench.c");
 }

@@ -30,7 +30,7 @@ def reads(pid: int) -> int:
 
 def measure(stage: Stage, plan: Plan) -> dict:
     """Reads of the daemon during each kind of look, and the proof that the counter moves."""
-    pid = stage.mount.process.pid
+    pid = stage.mount.worker
     config = stage.dirs["irsafs"] / "config"
 
     def during(action: Callable[[], object]) -> int:

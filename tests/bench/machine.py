@@ -9,7 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from lib.program import BUILD, IRSAFS
+from lib.program import IRSAFS
 
 
 def first_match(path: str, pattern: str) -> str:
@@ -40,13 +40,25 @@ class Load:
         }
 
 
+def build(program: Path) -> dict:
+    """What a build is: its version, its kind, the commit of the clone that it lies in."""
+    folder = program.parent
+    version = subprocess.run([str(program), "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    commit = subprocess.run(
+        ["git", "-C", str(folder), "describe", "--always", "--dirty", "--exclude=*"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ).stdout
+    return {
+        "irsafs": version.strip(), "commit": commit.strip() or "unknown",
+        "build_type": first_match(str(folder / "CMakeCache.txt"), r"^CMAKE_BUILD_TYPE:\w+=(.*)$"),
+    }
+
+
 def facts() -> dict:
-    version = subprocess.run([str(IRSAFS), "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout
     flags = first_match("/proc/cpuinfo", r"^flags\s*: (.*)$").split()
     return {
         "date": datetime.date.today().isoformat(),
-        "irsafs": version.strip(),
-        "build_type": first_match(str(BUILD / "CMakeCache.txt"), r"^CMAKE_BUILD_TYPE:\w+=(.*)$"),
+        **build(IRSAFS),
         "system": first_match("/etc/os-release", r'^PRETTY_NAME="(.*)"$'),
         "kernel": re.match(r"[0-9.]+", platform.release())[0],
         "cpu": first_match("/proc/cpuinfo", r"^model name\s*: (.*)$"),

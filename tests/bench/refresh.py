@@ -102,12 +102,13 @@ def busy(begin: int, end: int, fetches: list, wanted: bool) -> int:
     return sum((f.token_sent - f.token_began) + (f.post_sent - f.post_began) for f in mine)
 
 
-def measure(stages: dict, plan: Plan) -> dict:
-    """stages: name -> Stage; the first is http and the last https."""
-    for stage in stages.values():
+def measure(stages: dict, before: dict, plan: Plan) -> dict:
+    """stages: name -> Stage; the first is http and the last https. before: as stages, of the build before."""
+    every = {**stages, **{f"{name}, before": stage for name, stage in before.items()}}
+    for stage in every.values():
         stage.service.behave(delay=SERVICE_DELAY)
-    result = {"delay_ms": SERVICE_DELAY * 1000, "touch": {name: touch(s, plan.touches) for name, s in stages.items()}}
-    for stage in stages.values():
+    result = {"delay_ms": SERVICE_DELAY * 1000, "touch": {name: touch(s, plan.touches) for name, s in every.items()}}
+    for stage in every.values():
         stage.service.normal()
     names = list(stages)
     result["client"] = client(stages[names[0]], stages[names[-1]], plan)

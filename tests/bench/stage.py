@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Optional
 
 from lib.mount import Mount, mounts_at
-from lib.program import environment
+from lib.program import IRSAFS, environment
 from lib.wait import wait_until
 from standin.http import Answer, Request, Server
 from standin.mapping import MappingService, Role, render, role
@@ -96,7 +96,7 @@ class TimedService(Timed, MappingService):
 class Stage:
     """Stand-ins, one mount and its copies; each stage has a folder of its own."""
 
-    def __init__(self, folder: Path, size: int, authority: Optional[Authority] = None) -> None:
+    def __init__(self, folder: Path, size: int, authority: Optional[Authority] = None, program: Path = IRSAFS) -> None:
         self.folder = folder
         self.size = size
         self.tls = authority is not None
@@ -113,6 +113,8 @@ class Stage:
         for directory in self.dirs.values():
             directory.mkdir(mode=0o755)
         self.mount = Mount(self.dirs["irsafs"], list(ARGUMENTS), self.env, lambda: list(self.tokens.users))
+        self.program = program         # of this build or of the one before
+        self.mount.arguments[0] = str(program)
 
     # --- life -----------------------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 """From the start of `irsafs mount` to a mount that answers."""
 from __future__ import annotations
 
-from lib.program import IRSAFS
-
 from .plan import Plan
 from .stage import ARGUMENTS, BenchFailed, Stage
 from .stats import Spread
@@ -17,7 +15,7 @@ def measure(stage: Stage, plan: Plan) -> dict:
     point.mkdir()
     asked = stage.tokens.count, stage.service.count
     lines = timed(
-        "start", point, plan.starts, "--", IRSAFS, "mount", point, *ARGUMENTS, env=stage.env,
+        "start", point, plan.starts, "--", stage.program, "mount", point, *ARGUMENTS, env=stage.env,
         log=stage.folder / "start.stderr",
     )
     if (stage.tokens.count, stage.service.count) != asked:
