@@ -107,6 +107,7 @@ if $all; then
     tier cppcheck cppcheck_all
     tier valgrind valgrind_unit
     tier mount-inval mount_without_epoch dev mount-inval mount
+    tier takeover-teeth tests/takeover/teeth
     tier asan build asan
     tier asan-unit unit asan asan-unit
     tier asan-client pytests asan asan-client client

@@ -2,6 +2,7 @@
 """Programs of every kind, as the first reader of a cold, touched or expired file, get its true bytes."""
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -128,12 +129,18 @@ def test_later_looks_do_not_empty_the_file_of_earlier_ones(world, tool, drop):
     gate = world.service.hold()
     mount = world.mount("--wait=60s")
     readers = []
+
+    def pause(seconds: float) -> None:
+        mount.wait_status(lambda s, due=time.monotonic() + seconds: time.monotonic() > due, f"a pause of {seconds:g} s")
+
     for number in range(1, 13):
         readers.append(subprocess.Popen([*tool, mount.config, ""], stdout=subprocess.PIPE, env=environment()))
         mount.wait_waiters(number)
-        mount.wait_status(lambda s, due=time.monotonic() + 0.15: time.monotonic() > due, "the pause between readers")
+        pause(0.15)
         if drop:
             Path("/proc/sys/vm/drop_caches").write_text("2")
+    pause(0.6)                         # the kernel trusts the name of a pending file for 0.5 s
+    os.close(os.open(mount.config, os.O_PATH))  # asks for the name and for nothing else
     gate.release()
     expected = render(GOLDEN_ROLES).encode()
     assert [reader.communicate(timeout=20)[0] == expected for reader in readers] == [True] * 12
