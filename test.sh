@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, and runs every test that a change can break.
-#   sudo ./test.sh          build with gcc, style, unit, client and mount tests, release checks
-#   sudo ./test.sh --all    the same, and clang, sanitizers over the mount suite, kernel fallbacks
+#   sudo ./test.sh          build with gcc, layers, unit, stand-in, confine, client, mount and take-over tests, release
+#   sudo ./test.sh --all    the same, and style, clang, sanitizers, kernel fallbacks, mutants, host, fuzz
 #   ./test.sh --help
 # Ends with the seconds of each tier and the line "N passed, N failed". A skipped test is a failure.
 set -uo pipefail
