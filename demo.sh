@@ -93,6 +93,13 @@ sed -i 1d roles
 show touch aws/refresh
 show head -n 3 aws/config
 
+say "The process that answers is killed; nobody notices"
+show pkill -KILL -P "${pids[1]}" -x irsafs-worker
+show head -n 3 aws/config
+
+say "Whose processes these are"
+show ps -o user:10,args --pid "${pids[1]}" --ppid "${pids[1]}"
+
 say "What irsafs knows about itself"
 show cat aws/status
 

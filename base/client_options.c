@@ -89,8 +89,8 @@ static const struct irsafs_option options[] = {
      .offset = FIELD(sandbox),
      .arg = "MODE",
      .shown_default = "best-effort",
-     .help = "what to do without capabilities, seccomp or\nLandlock: required (fail), best-effort "
-             "(go\non), off (do not try)"},
+     .help = "where a wall (capabilities, seccomp, Landlock)\ncannot be had: required (fail), "
+             "best-effort\n(go on), off (try none)"},
 };
 
 struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *settings)

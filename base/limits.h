@@ -2,7 +2,7 @@
 #ifndef IRSAFS_BASE_LIMITS_H
 #define IRSAFS_BASE_LIMITS_H
 
-/* The ceilings of the product (docs/architecture.md): beyond one of them input is refused with a
+/* The ceilings of the product (docs/files.md): beyond one of them input is refused with a
  * code, never cut. */
 enum {
     IRSAFS_TEXT_MAX = 1 << 20,     /* the service's answer; the text of `config` */

@@ -99,7 +99,9 @@ int irsafs_notifier_main(int argc, char **argv)
     }
     irsafs_places_open();
     if (irsafs_confine_notifier(mode, &report, &err) != IRSAFS_OK) {
-        return irsafs_error_report("irsafs-notifier", &err);
+        (void)irsafs_error_report("irsafs-notifier", &err);
+        return err.code == IRSAFS_E_SANDBOX ? IRSAFS_STATUS_NOT_CONFINED
+                                            : irsafs_code_exit_status(err.code);
     }
     serve(bell);
     return 0;

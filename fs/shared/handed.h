@@ -22,6 +22,9 @@ enum irsafs_handed {
 
 enum { IRSAFS_FUSE_MINOR_EPOCH = 44 }; /* protocol 7.44 has FUSE_NOTIFY_INC_EPOCH */
 
+/* Exit status of a process of ours whose walls cannot be had, before or after it was executed. */
+enum { IRSAFS_STATUS_NOT_CONFINED = 126 };
+
 /* Between worker and notifier. */
 struct irsafs_bell {
     _Atomic uint64_t tell;  /* the worker: notifications wanted */

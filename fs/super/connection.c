@@ -50,7 +50,10 @@ static bool share_memory(struct irsafs_connection *c, const struct irsafs_worker
     }
     struct irsafs_head *head =
         mmap(NULL, sizeof(*head), PROT_READ | PROT_WRITE, MAP_SHARED, c->block_fd, 0);
-    if (head == MAP_FAILED) {
+    const struct irsafs_bell *bell =
+        mmap(NULL, sizeof(*bell), PROT_READ, MAP_SHARED, c->bell_fd, 0);
+    c->bell = bell != MAP_FAILED ? bell : NULL;
+    if (head == MAP_FAILED || c->bell == NULL) {
         return false;
     }
     head->settings = *settings;
@@ -77,13 +80,20 @@ enum irsafs_code irsafs_connection_open(struct irsafs_connection *c,
     return code;
 }
 
+static void unmap(const void *at, size_t size)
+{
+    if (at != NULL) {
+        (void)munmap((void *)(uintptr_t)at, size);
+    }
+}
+
 void irsafs_connection_close(struct irsafs_connection *c)
 {
     irsafs_mountpoint_unmount(&c->mount);
-    if (c->head != NULL) {
-        (void)munmap((void *)(uintptr_t)c->head, sizeof(*c->head));
-        c->head = NULL;
-    }
+    unmap(c->head, sizeof(*c->head));
+    unmap(c->bell, sizeof(*c->bell));
+    c->head = NULL;
+    c->bell = NULL;
     c->clone_fd = irsafs_fd_close(c->clone_fd);
     c->fuse_fd = irsafs_fd_close(c->fuse_fd);
     c->block_fd = irsafs_fd_close(c->block_fd);

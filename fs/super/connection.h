@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "fs/shared/block.h"
+#include "fs/shared/handed.h"
 #include "fs/super/mountpoint.h"
 
 /* A mounted file system and all that must outlive a worker: one open file description of /dev/fuse,
@@ -16,6 +17,7 @@ struct irsafs_connection {
     int block_fd, bell_fd;          /* memfds of fixed size */
     int ring_fd, told_fd;           /* eventfds */
     const struct irsafs_head *head; /* of the block: all of it that the supervisor maps */
+    const struct irsafs_bell *bell;
 };
 #define IRSAFS_CONNECTION_INIT(at)                                                                 \
     ((struct irsafs_connection){.mount = IRSAFS_MOUNT_INIT(at),                                    \

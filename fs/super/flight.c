@@ -21,7 +21,11 @@ void irsafs_flight_start(struct irsafs_flight *flight,
     struct irsafs_flight f = {.number = number, .kill_ms = kill_ms};
     f.text_fd = memfd_create("irsafs-text", MFD_CLOEXEC);
     f.report_fd = memfd_create("irsafs-report", MFD_CLOEXEC);
-    const struct irsafs_handing handings[] = {{f.text_fd, STDOUT_FILENO}, {f.report_fd, REPORT_FD}};
+    const struct irsafs_handing handings[] = {
+        {f.text_fd, STDOUT_FILENO},
+        {f.report_fd, REPORT_FD},
+        {spawn.null_fd, STDERR_FILENO}, /* the log is not for a stranger to write */
+    };
     spawn.handings = handings;
     spawn.n_handings = IRSAFS_COUNT(handings);
     spawn.max_file_bytes = IRSAFS_CHILD_FILE_MAX;

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 /* One run of irsafs-client. Its stdout and its report are memfds that nobody looks at before it has
- * ended: no pipe, nothing half-read. It can write at most IRSAFS_CHILD_FILE_MAX bytes to each. The
+ * ended: no pipe, nothing half-read. Its stderr is /dev/null. It can write at most IRSAFS_CHILD_FILE_MAX bytes to each. The
  * supervisor holds them, unread, until a worker has taken them: a flight outlives workers. */
 
 struct irsafs_flight {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/super/spawn.h"
 
+#include "fs/shared/handed.h"
 #include "fs/super/child.h"
 
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static void run(const struct irsafs_spawn *s, pid_t parent)
         _exit(FAILED);
     }
     if (!irsafs_confine_child(&confine)) {
-        _exit(IRSAFS_SPAWN_NOT_CONFINED);
+        _exit(IRSAFS_STATUS_NOT_CONFINED);
     }
     (void)syscall(SYS_execveat, EXE_FD, "", s->argv,
                   s->env != NULL ? s->env : (const char *const *)environ, AT_EMPTY_PATH);

@@ -31,7 +31,6 @@ struct irsafs_spawn {
 enum {
     IRSAFS_SPAWN_FIRST_OTHER = 16,
     IRSAFS_SPAWN_HANDINGS_MAX = 12,
-    IRSAFS_SPAWN_NOT_CONFINED = 126, /* exit status: its walls cannot be had */
     IRSAFS_SPAWN_NOT_EXECUTED = 127,
 };
 

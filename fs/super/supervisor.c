@@ -22,7 +22,7 @@
 
 enum {
     TICK_MS = 1000,
-    HUNG_TICKS = 5,     /* without progress: this worker is killed */
+    HUNG_TICKS = 5,     /* without progress: this worker, or notifier, is killed */
     HUNG_WORKERS = 2,   /* in a row, none of which has answered anything: as below */
     GIVE_UP_TICKS = 10, /* no worker at all makes progress: the connection is given up */
     SOUND_TICKS = 10,   /* with progress: the connections given up before do not count any more */
@@ -51,11 +51,10 @@ struct supervisor {
     struct process worker, notifier;
     int post_fd; /* socket to the worker, or -1 */
     int exe_fd, client_fd, null_fd, signal_fd, places_fd;
-    uint64_t progress;      /* as last seen */
-    uint64_t born_progress; /* when this worker was started */
     int64_t tick_ms;
-    uint64_t alive; /* the same without take-overs */
-    unsigned idle_ticks, sound_ticks, hung_workers, give_ups;
+    uint64_t progress, alive, told; /* as seen at the last tick */
+    uint64_t born_progress;         /* when this worker was started */
+    unsigned idle_ticks, sound_ticks, untold_ticks, hung_workers, give_ups;
     int64_t stop_ms; /* when the end comes at last; 0: no end asked for */
     bool over;
     enum irsafs_code result;
@@ -224,7 +223,8 @@ static void fail(struct supervisor *s, enum irsafs_code code)
     if (code == IRSAFS_E_CONNECTION_LOST) {
         (void)irsafs_error_set(s->err, code, "the kernel closed the file system on %s", mountpoint);
     } else if (code == IRSAFS_E_SANDBOX) {
-        (void)irsafs_error_set(s->err, code, "the worker cannot run as user %u in its walls",
+        (void)irsafs_error_set(s->err, code,
+                               "worker and notifier cannot run as user %u without privileges",
                                (unsigned)s->settings->uid);
     } else {
         (void)irsafs_error_set(s->err, code, "the worker cannot serve %s: see the line before",
@@ -279,8 +279,9 @@ static void give_up(struct supervisor *s)
     take_down(s);
     s->idle_ticks = 0;
     s->sound_ticks = 0;
+    s->untold_ticks = 0;
     s->hung_workers = 0;
-    s->progress = s->alive = 0;
+    s->progress = s->alive = s->told = 0;
     if (++s->give_ups >= GIVE_UPS_MAX) {
         (void)irsafs_error_set(s->err, IRSAFS_E_WORKER,
                                "no worker could serve %s, %d connections in a row",
@@ -327,6 +328,14 @@ static void log_death(struct process *p, int status)
     }
 }
 
+/* What cannot be had for one worker or notifier cannot be had for the next. */
+static void check_walls(struct supervisor *s, int status)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) == IRSAFS_STATUS_NOT_CONFINED && !s->over) {
+        fail(s, IRSAFS_E_SANDBOX);
+    }
+}
+
 static void on_death(struct supervisor *s, pid_t pid, int status)
 {
     if (pid == s->flight.pid) {
@@ -336,15 +345,12 @@ static void on_death(struct supervisor *s, pid_t pid, int status)
     } else if (pid == s->notifier.pid) {
         log_death(&s->notifier, status);
         restart_later(&s->notifier, WIFEXITED(status));
+        check_walls(s, status);
     } else if (pid == s->worker.pid) {
-        if (WIFEXITED(status) && WEXITSTATUS(status) == IRSAFS_SPAWN_NOT_CONFINED) {
-            s->worker.pid = 0;
-            fail(s, IRSAFS_E_SANDBOX);
-            return;
-        }
         bool in_vain = atomic_load(&s->connection.head->progress) == s->born_progress;
         log_death(&s->worker, status);
         restart_later(&s->worker, in_vain);
+        check_walls(s, status);
     }
 }
 
@@ -358,6 +364,22 @@ static void reap(struct supervisor *s)
     }
 }
 
+/* One that waits in the kernel for a LOOKUP dies when that is answered; the next one tells again. */
+static void watch_notifier(struct supervisor *s)
+{
+    const struct irsafs_bell *bell = s->connection.bell;
+    uint64_t told = atomic_load(&bell->told);
+    bool silent = told == s->told && told != atomic_load(&bell->tell);
+    s->told = told;
+    s->untold_ticks = silent ? s->untold_ticks + 1 : 0;
+    if (s->untold_ticks == HUNG_TICKS && s->notifier.pid > 0) {
+        irsafs_log(IRSAFS_LOG_ERROR, "notifier_hung", "after_ms=%d action=kill",
+                   HUNG_TICKS * TICK_MS);
+        (void)kill(s->notifier.pid, SIGKILL);
+        s->untold_ticks = 0;
+    }
+}
+
 /* Counts wake-ups of our own, not time: a container that was frozen has not hung. */
 static void tick(struct supervisor *s, int64_t now_ms)
 {
@@ -365,6 +387,7 @@ static void tick(struct supervisor *s, int64_t now_ms)
         return;
     }
     s->tick_ms = now_ms;
+    watch_notifier(s);
     uint64_t progress = atomic_load(&s->connection.head->progress);
     uint64_t alive = atomic_load(&s->connection.head->alive);
     s->hung_workers = alive == s->alive ? s->hung_workers : 0;

@@ -5,6 +5,7 @@
 #include "base/awsconfig/canon.h"
 #include "base/limits.h"
 #include "base/report.h"
+#include "fs/shared/handed.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -186,6 +187,9 @@ static void judge(const struct irsafs_answer_settings *settings,
     } else if (status == 127 && report == NULL) {
         (void)irsafs_error_set(&ret->error, IRSAFS_E_CLIENT_START, "%.120s cannot be executed",
                                settings->client);
+    } else if (status == IRSAFS_STATUS_NOT_CONFINED && report == NULL) {
+        (void)irsafs_error_set(&ret->error, IRSAFS_E_SANDBOX,
+                               "the client cannot run as another user without privileges");
     } else if (!exited) {
         (void)irsafs_error_set(&ret->error, IRSAFS_E_CLIENT_DIED,
                                "the client was ended by signal %d", WTERMSIG(wait_status));

@@ -75,6 +75,10 @@ def test_descriptors_of_the_connection(daemon, name, count):
     assert fuse_descriptors(daemon.child(name)) == count
 
 
+def test_client_has_no_log(daemon):
+    assert os.readlink(f"/proc/{daemon.child(CLIENT_NAME)}/fd/2") == "/dev/null"
+
+
 @pytest.mark.parametrize("name", SERVANTS)
 def test_no_secret_in_an_environment(world, daemon, name):
     shown = Path(f"/proc/{daemon.child(name)}/environ").read_bytes()
