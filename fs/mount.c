@@ -372,6 +372,8 @@ int irsafs_mount_main(int argc, char **argv)
 {
     static struct plan plan; /* static: three paths are too much for a stack to be proud of */
     struct irsafs_error err = {.code = IRSAFS_OK};
+    /* Ignored, which is inherited, it would mean that nobody tells us of deaths. */
+    (void)signal(SIGCHLD, SIG_DFL);
     enum irsafs_code code = parse(&plan, argc, argv, &err);
     if (code == IRSAFS_OK && plan.help) {
         return 0;

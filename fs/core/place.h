@@ -20,6 +20,7 @@ enum irsafs_place {
     IRSAFS_PLACE_SAVE,                 /* inside a transaction */
     IRSAFS_PLACE_STOPPING,             /* the worker was told to stop */
     IRSAFS_PLACE_FLIGHT,               /* a flight is committed, not asked for */
+    IRSAFS_PLACE_LANDING,              /* what a client has left is in hand, not looked at */
     IRSAFS_PLACES
 };
 

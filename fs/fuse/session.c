@@ -9,6 +9,7 @@
 #include <fuse_log.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static ssize_t say_hello(struct irsafs_session *s, int fd, const struct iovec *i
         return (ssize_t)len; /* libfuse would write an error to stderr itself */
     }
     memcpy(j->hello_reply, reply, len);
+    atomic_signal_fence(memory_order_seq_cst); /* the length says that the rest is there */
     j->hello_reply_len = (uint32_t)len;
     if (j->hello_done == 0 && writev(fd, iov, count) < 0 && errno != ENOENT) {
         return -1;
@@ -77,6 +79,11 @@ static bool is_forget(const struct irsafs_slot *slot)
     return slot->in.opcode == FUSE_FORGET || slot->in.opcode == FUSE_BATCH_FORGET;
 }
 
+static bool has_no_reply(const struct irsafs_slot *slot)
+{
+    return is_forget(slot) || slot->in.opcode == FUSE_INTERRUPT;
+}
+
 /* libfuse also answers, meanwhile, an interrupt that it has kept. */
 static bool is_reply_to(const struct irsafs_slot *slot, const struct iovec *iov)
 {
@@ -92,7 +99,7 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *user)
     if (s->hello) {
         return say_hello(s, fd, iov, count);
     }
-    if (s->current != NULL && is_forget(s->current) && is_reply_to(s->current, iov)) {
+    if (s->current != NULL && has_no_reply(s->current) && is_reply_to(s->current, iov)) {
         /* These have no reply: libfuse says that it had no memory. The next worker has some, and the
          * slot; otherwise what is counted would be counted for ever. */
         irsafs_log(IRSAFS_LOG_ERROR, "no_memory", "request=forget");
@@ -163,8 +170,6 @@ enum irsafs_code irsafs_session_new(const struct irsafs_session_settings *settin
     if (s->journal->started.tv_sec == 0) {
         s->journal->started = s->journal->refreshed = irsafs_clock_real();
     }
-    irsafs_core_roll_back(s->core); /* a slot that was being let go of is in use again */
-    find_free_slots(s);
     s->long_request = malloc(IRSAFS_SLOT_REQUEST + IRSAFS_OVERFLOW);
     s->fuse = fuse_session_new(&args, irsafs_fuse_ops(), sizeof(struct fuse_lowlevel_ops), s);
     fuse_opt_free_args(&args); /* libfuse made a copy of them in there */
@@ -198,6 +203,8 @@ struct irsafs_session *irsafs_session_free(struct irsafs_session *s)
 enum irsafs_code irsafs_session_hello(struct irsafs_session *s, struct irsafs_error *err)
 {
     struct irsafs_journal *j = s->journal;
+    irsafs_core_roll_back(s->core); /* a slot that was being let go of is in use again */
+    find_free_slots(s);
     if (j->hello.in.len == 0) {
         struct pollfd p = {.fd = s->fuse_fd, .events = POLLIN};
         struct iovec iov[] = {{j->hello.bytes, sizeof(j->hello.bytes)},

@@ -40,7 +40,7 @@ enum irsafs_code irsafs_session_new(const struct irsafs_session_settings *settin
                                     struct irsafs_error *err) IRSAFS_MUST_CHECK;
 struct irsafs_session *irsafs_session_free(struct irsafs_session *session);
 
-/* To be done first: hears the kernel's FUSE_INIT, or the recorded one. Waits for the kernel for at most
+/* To be done first, within the walls: rolls back what an earlier worker has not committed, and hears the kernel's FUSE_INIT, or the recorded one. Waits for the kernel for at most
  * five seconds. Errors: KERNEL (a feature is missing, or this libfuse answers otherwise than the one
  * that the kernel has heard), CONNECTION_LOST, IO. */
 enum irsafs_code irsafs_session_hello(struct irsafs_session *session,

@@ -30,7 +30,7 @@ struct irsafs_bell {
     _Atomic uint64_t tell;  /* the worker: notifications wanted */
     _Atomic uint64_t told;  /* the notifier: as many are done */
     _Atomic uint32_t epoch; /* bool, the worker: the kernel has FUSE_NOTIFY_INC_EPOCH */
-    _Atomic uint32_t busy;  /* bool, the notifier: one is under way */
+    _Atomic uint32_t busy;  /* bool, the notifier: one is under way; for tests/places */
 };
 
 /* Messages between supervisor and worker: of one size, one per packet. */

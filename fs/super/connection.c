@@ -52,13 +52,13 @@ static bool share_memory(struct irsafs_connection *c, const struct irsafs_worker
         mmap(NULL, sizeof(*head), PROT_READ | PROT_WRITE, MAP_SHARED, c->block_fd, 0);
     const struct irsafs_bell *bell =
         mmap(NULL, sizeof(*bell), PROT_READ, MAP_SHARED, c->bell_fd, 0);
+    c->head = head != MAP_FAILED ? head : NULL;
     c->bell = bell != MAP_FAILED ? bell : NULL;
-    if (head == MAP_FAILED || c->bell == NULL) {
+    if (c->head == NULL || c->bell == NULL) {
         return false;
     }
     head->settings = *settings;
     head->layout = IRSAFS_LAYOUT;
-    c->head = head;
     return true;
 }
 

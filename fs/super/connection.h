@@ -13,7 +13,7 @@
 
 struct irsafs_connection {
     struct irsafs_mount mount;
-    int fuse_fd, clone_fd;          /* the clone: -1 where the kernel gives none */
+    int fuse_fd, clone_fd;          /* the clone: where the kernel gives none, a duplicate */
     int block_fd, bell_fd;          /* memfds of fixed size */
     int ring_fd, told_fd;           /* eventfds */
     const struct irsafs_head *head; /* of the block: all of it that the supervisor maps */

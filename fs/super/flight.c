@@ -33,7 +33,7 @@ void irsafs_flight_start(struct irsafs_flight *flight,
     if (pid < 0) {
         irsafs_log(IRSAFS_LOG_ERROR, "client_not_started", "error=\"%s\"", strerrordesc_np(errno));
         irsafs_flight_let_go(&f);
-        f.failed = true;
+        f.failure = IRSAFS_E_CLIENT_START;
     }
     f.pid = pid > 0 ? pid : 0;
     *flight = f;
@@ -50,5 +50,5 @@ void irsafs_flight_let_go(struct irsafs_flight *flight)
 {
     flight->text_fd = irsafs_fd_close(flight->text_fd);
     flight->report_fd = irsafs_fd_close(flight->report_fd);
-    flight->failed = false;
+    flight->failure = IRSAFS_OK;
 }

@@ -3,6 +3,7 @@
 #define IRSAFS_FS_SUPER_FLIGHT_H
 
 #include "base/attr.h"
+#include "base/error.h"
 #include "fs/super/spawn.h"
 
 #include <stdbool.h>
@@ -14,17 +15,18 @@
  * supervisor holds them, unread, until a worker has taken them: a flight outlives workers. */
 
 struct irsafs_flight {
-    uint64_t number;        /* of the core; 0: none yet */
-    pid_t pid;              /* 0: it does not run */
-    int text_fd, report_fd; /* memfds, or -1 */
-    int64_t kill_ms;        /* when it is killed if it has not ended by itself */
-    bool killed;            /* by us, for being late */
-    bool failed;            /* could not be started */
-    int wait_status;        /* of an ended one */
+    uint64_t number;          /* of the core; 0: none yet */
+    pid_t pid;                /* 0: it does not run */
+    int text_fd, report_fd;   /* memfds, or -1 */
+    int64_t kill_ms;          /* when it is killed if it has not ended by itself */
+    bool killed;              /* by us, for being late */
+    enum irsafs_code failure; /* could not be started, or ends workers: nothing to be had */
+    unsigned crashes;         /* of workers that had its outcome in hand */
+    int wait_status;          /* of an ended one */
 };
 
 /* Starts a client with spawn's program, arguments and walls; its handings and its limit of file sizes
- * are set here. What goes wrong shows in `failed`. */
+ * are set here. What goes wrong shows in `failure`. */
 void irsafs_flight_start(struct irsafs_flight *flight,
                          struct irsafs_spawn spawn,
                          uint64_t number,
@@ -32,7 +34,7 @@ void irsafs_flight_start(struct irsafs_flight *flight,
 
 static inline bool irsafs_flight_is_over(const struct irsafs_flight *flight)
 {
-    return flight->pid == 0 && (flight->failed || flight->text_fd >= 0);
+    return flight->pid == 0 && (flight->failure != IRSAFS_OK || flight->text_fd >= 0);
 }
 
 /* Kills a running client; whoever reaps it notes wait_status and pid. */

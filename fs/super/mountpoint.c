@@ -326,14 +326,13 @@ irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error
     }
     *ret_fd = fd;
     m->id = mount_id_of(m->path);
-    m->root_fd = open(m->path, O_PATH | O_CLOEXEC);
+    m->mounted = true;
     return IRSAFS_OK;
 }
 
 void irsafs_mountpoint_keep_way(struct irsafs_mount *m)
 {
     if (mount_id_of(m->path) >= 0) {
-        m->root_fd = irsafs_fd_close(m->root_fd);
         m->below_fd = irsafs_fd_close(m->below_fd);
     }
 }
@@ -344,11 +343,13 @@ void irsafs_mountpoint_unmount(struct irsafs_mount *m)
     int64_t on_top = mount_id_of(m->path);
     bool hidden = on_top < 0 && errno == EACCES; /* we may not walk there (any more) */
     /* Otherwise somebody has unmounted it, or mounted over it: what is there now is not ours. */
-    if (m->id >= 0 && (on_top == m->id || hidden) &&
-        umount2(place(m->root_fd, m->path, link), MNT_FORCE | MNT_DETACH) != 0) {
+    bool ours = hidden || (m->id >= 0 && on_top == m->id);
+    /* Of a place that is mounted on, umount2 takes the mount (LOOKUP_MOUNTPOINT in fs/namei.c). */
+    if (m->mounted && ours &&
+        umount2(place(m->below_fd, m->path, link), MNT_FORCE | MNT_DETACH) != 0) {
         irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", "mountpoint=%s error=\"%s\"", m->path,
                    strerrordesc_np(errno));
     }
-    m->root_fd = irsafs_fd_close(m->root_fd);
+    m->mounted = false;
     m->id = -1;
 }

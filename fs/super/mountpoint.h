@@ -23,12 +23,12 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 /* A mount, and what is needed to take it away or to repeat it without the right to walk there: the
  * supervisor gives up CAP_DAC_OVERRIDE, and the mount point may lie in a folder of somebody else. */
 struct irsafs_mount {
-    const char *path;      /* of irsafs_mountpoint_prepare; the caller's */
-    int below_fd, root_fd; /* O_PATH: the directory below, and the root of the mount; or -1 */
-    int64_t id;            /* of the mount; -1: there is none */
+    const char *path; /* of irsafs_mountpoint_prepare; the caller's */
+    int below_fd;     /* O_PATH: the directory below, or -1 */
+    int64_t id;       /* of the mount; -1: unknown */
+    bool mounted;
 };
-#define IRSAFS_MOUNT_INIT(at)                                                                      \
-    ((struct irsafs_mount){.path = (at), .below_fd = -1, .root_fd = -1, .id = -1})
+#define IRSAFS_MOUNT_INIT(at) ((struct irsafs_mount){.path = (at), .below_fd = -1, .id = -1})
 
 /* Opens /dev/fuse and mounts it with mount(2), type fuse.irsafs, source irsafs. *ret_fd is
  * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED; SERVED, SILENT when

@@ -12,8 +12,8 @@
 /* Both ends, non-inheritable. False with errno. */
 bool irsafs_post_open(int *ret_fd, int *ret_worker_end) IRSAFS_MUST_CHECK;
 
-/* fds: two descriptors that go along, or NULL. What cannot be sent is lost: the worker is dying or hangs,
- * and the next one asks again. fd may be -1. */
+/* fds: two descriptors that go along, or NULL. What cannot be sent is lost: the worker is dying or hangs, and the
+ * next one asks again; or memory is short, and it is sent again. fd may be -1. */
 void irsafs_post_send(int fd, const struct irsafs_order *order, const int fds[2]);
 
 /* False when the worker is gone, or says what is no order. */

@@ -34,7 +34,7 @@ enum {
     IRSAFS_SPAWN_NOT_EXECUTED = 127,
 };
 
-/* Every descriptor but these, 0, 1 and 2 is closed in the child; its signals are at their defaults.
+/* Every descriptor but these, 0, 1 and 2 is closed in the child (a script's own stays); its signals are at their defaults.
  * The pid, or -1 with errno. What goes wrong in the child shows
  * as its exit status. */
 pid_t irsafs_spawn(const struct irsafs_spawn *spawn);

@@ -27,6 +27,7 @@ enum {
     GIVE_UP_TICKS = 10, /* no worker at all makes progress: the connection is given up */
     SOUND_TICKS = 10,   /* with progress: the connections given up before do not count any more */
     GIVE_UPS_MAX = 3,   /* in a row */
+    CRASHES_MAX = 3,    /* of workers that have the outcome of one flight in hand */
     RESTART_MIN_MS = 10,
     RESTART_MAX_MS = 1000,
     STOP_LIMIT_MS = 1000, /* for the worker to answer those who wait */
@@ -39,6 +40,7 @@ struct process {
     pid_t pid;        /* 0: it does not run */
     int64_t start_ms; /* when to start it; 0: it runs */
     int64_t back_off_ms;
+    uint64_t born; /* what it counts (worker: progress, notifier: told), when it was started */
     uint64_t deaths;
     int64_t logged_ms; /* when a death was logged last: once a second, with their number */
 };
@@ -53,7 +55,6 @@ struct supervisor {
     int exe_fd, client_fd, null_fd, signal_fd, places_fd;
     int64_t tick_ms;
     uint64_t progress, alive, told; /* as seen at the last tick */
-    uint64_t born_progress;         /* when this worker was started */
     unsigned idle_ticks, sound_ticks, untold_ticks, hung_workers, give_ups;
     int64_t stop_ms; /* when the end comes at last; 0: no end asked for */
     bool over;
@@ -126,10 +127,16 @@ static void start_ours(struct supervisor *s,
     }
 }
 
+/* For argv: from the shared memory a process would have it from whoever was there before. */
+static const char *walls(const struct supervisor *s)
+{
+    return irsafs_sandbox_mode_name((enum irsafs_sandbox_mode)s->settings->worker->sandbox);
+}
+
 static void start_worker(struct supervisor *s)
 {
-    static const char *const argv[] = {"irsafs", "worker", NULL};
     const struct irsafs_connection *c = &s->connection;
+    const char *const argv[] = {"irsafs", "worker", walls(s), NULL};
     int worker_end = -1;
     s->post_fd = irsafs_fd_close(s->post_fd);
     if (!irsafs_post_open(&s->post_fd, &worker_end)) {
@@ -142,7 +149,7 @@ static void start_worker(struct supervisor *s)
         {c->block_fd, IRSAFS_HANDED_BLOCK},   {worker_end, IRSAFS_HANDED_CONTROL},
         {s->places_fd, IRSAFS_HANDED_PLACES},
     };
-    s->born_progress = atomic_load(&c->head->progress);
+    s->worker.born = atomic_load(&c->head->progress);
     /* SIGTERM: without us it answers for a moment longer, so that a notifier which waits in the kernel
      * for a LOOKUP can end. */
     start_ours(s, &s->worker, argv, SIGTERM, handings, IRSAFS_COUNT(handings));
@@ -155,14 +162,13 @@ static void start_worker(struct supervisor *s)
 static void start_notifier(struct supervisor *s)
 {
     const struct irsafs_connection *c = &s->connection;
-    const char *const argv[] = {
-        "irsafs", "notifier",
-        irsafs_sandbox_mode_name((enum irsafs_sandbox_mode)s->settings->worker->sandbox), NULL};
+    const char *const argv[] = {"irsafs", "notifier", walls(s), NULL};
     const struct irsafs_handing handings[] = {
         {c->clone_fd, IRSAFS_HANDED_FUSE},    {c->bell_fd, IRSAFS_HANDED_BELL},
         {c->ring_fd, IRSAFS_HANDED_RING},     {c->told_fd, IRSAFS_HANDED_TOLD},
         {s->places_fd, IRSAFS_HANDED_PLACES},
     };
+    s->notifier.born = atomic_load(&c->bell->told);
     start_ours(s, &s->notifier, argv, SIGKILL, handings, IRSAFS_COUNT(handings));
 }
 
@@ -183,11 +189,11 @@ static void report_flight(const struct supervisor *s)
     const struct irsafs_flight *f = &s->flight;
     const struct irsafs_order order = {.type = IRSAFS_ORDER_LANDED,
                                        .flight = f->number,
-                                       .code = f->failed ? IRSAFS_E_CLIENT_START : 0,
+                                       .code = (uint32_t)f->failure,
                                        .wait_status = f->wait_status,
                                        .killed = f->killed};
     const int fds[2] = {f->text_fd, f->report_fd};
-    irsafs_post_send(s->post_fd, &order, f->failed ? NULL : fds);
+    irsafs_post_send(s->post_fd, &order, f->failure != IRSAFS_OK ? NULL : fds);
 }
 
 /* A worker that has taken over asks again for the flight of the one before it. */
@@ -196,7 +202,7 @@ static void on_start_order(struct supervisor *s, const struct irsafs_order *orde
     int64_t limit_ms = s->settings->worker->core.fetch_timeout_ms + TICK_MS;
     int64_t timeout_ms =
         order->timeout_ms > 0 && order->timeout_ms < limit_ms ? order->timeout_ms : limit_ms;
-    if (order->flight > s->flight.number && s->stop_ms == 0) {
+    if (order->flight != s->flight.number && s->stop_ms == 0) {
         struct irsafs_spawn spawn =
             prepare_spawn(s, s->client_fd, s->settings->client_argv, SIGKILL);
         spawn.script = true;
@@ -336,6 +342,17 @@ static void check_walls(struct supervisor *s, int status)
     }
 }
 
+/* What a client has left is handed to each worker until one has taken it. If it ends them, it is let
+ * go of. (SIGKILL comes from outside.) */
+static void count_crash(struct irsafs_flight *f, int status)
+{
+    bool crashed = !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
+    if (irsafs_flight_is_over(f) && crashed && ++f->crashes >= CRASHES_MAX) {
+        irsafs_flight_let_go(f);
+        f->failure = IRSAFS_E_CLIENT_DIED;
+    }
+}
+
 static void on_death(struct supervisor *s, pid_t pid, int status)
 {
     if (pid == s->flight.pid) {
@@ -344,12 +361,14 @@ static void on_death(struct supervisor *s, pid_t pid, int status)
         report_flight(s);
     } else if (pid == s->notifier.pid) {
         log_death(&s->notifier, status);
-        restart_later(&s->notifier, WIFEXITED(status));
+        restart_later(&s->notifier, atomic_load(&s->connection.bell->told) == s->notifier.born);
         check_walls(s, status);
     } else if (pid == s->worker.pid) {
-        bool in_vain = atomic_load(&s->connection.head->progress) == s->born_progress;
+        bool holding = irsafs_flight_is_over(&s->flight);
+        bool in_vain = atomic_load(&s->connection.head->progress) == s->worker.born;
         log_death(&s->worker, status);
-        restart_later(&s->worker, in_vain);
+        count_crash(&s->flight, status);
+        restart_later(&s->worker, in_vain || holding);
         check_walls(s, status);
     }
 }
@@ -372,7 +391,7 @@ static void watch_notifier(struct supervisor *s)
     bool silent = told == s->told && told != atomic_load(&bell->tell);
     s->told = told;
     s->untold_ticks = silent ? s->untold_ticks + 1 : 0;
-    if (s->untold_ticks == HUNG_TICKS && s->notifier.pid > 0) {
+    if (s->untold_ticks >= HUNG_TICKS && s->notifier.pid > 0) {
         irsafs_log(IRSAFS_LOG_ERROR, "notifier_hung", "after_ms=%d action=kill",
                    HUNG_TICKS * TICK_MS);
         (void)kill(s->notifier.pid, SIGKILL);
@@ -383,10 +402,16 @@ static void watch_notifier(struct supervisor *s)
 /* Counts wake-ups of our own, not time: a container that was frozen has not hung. */
 static void tick(struct supervisor *s, int64_t now_ms)
 {
-    if (now_ms < s->tick_ms + TICK_MS || s->stop_ms != 0) {
+    if (now_ms < s->tick_ms + TICK_MS) {
         return;
     }
     s->tick_ms = now_ms;
+    if (s->stop_ms != 0) {
+        return;
+    }
+    if (irsafs_flight_is_over(&s->flight)) {
+        report_flight(s); /* the message may have been lost */
+    }
     watch_notifier(s);
     uint64_t progress = atomic_load(&s->connection.head->progress);
     uint64_t alive = atomic_load(&s->connection.head->alive);
@@ -438,7 +463,9 @@ static void on_order(struct supervisor *s)
         }
         break;
     case IRSAFS_ORDER_STOPPED:
-        end(s, IRSAFS_OK);
+        if (s->stop_ms != 0) {
+            end(s, IRSAFS_OK);
+        }
         break;
     case IRSAFS_ORDER_FAILED:
         fail(s, irsafs_code_from_number((long)order.code));

@@ -174,11 +174,14 @@ on_landed(struct worker *w, const struct irsafs_order *order, int text_fd, int r
     irsafs_core_save(w->core, w->memory, sizeof(*w->memory));
     if (order->code != 0) {
         (void)irsafs_error_set(&landing.error, irsafs_code_from_number((long)order->code),
-                               "the client could not be started");
+                               order->code == IRSAFS_E_CLIENT_START
+                                   ? "the client could not be started"
+                                   : "what the client left has ended three workers");
     } else if (text_fd < 0 || report_fd < 0) {
         (void)irsafs_error_set(&landing.error, IRSAFS_E_IO,
                                "no free descriptor for what the client wrote");
     } else {
+        irsafs_place(IRSAFS_PLACE_LANDING);
         irsafs_answer_read(&settings, order->wait_status, order->killed != 0, text_fd, report_fd,
                            &text, &landing, &w->memory->facts);
     }
@@ -447,7 +450,6 @@ static void take_over(struct worker *w)
     bool first = !w->memory->core_ready;
     uint64_t told = atomic_load(&w->bell->told);
     if (first) {
-        irsafs_core_roll_back(w->core); /* one that was killed while it began */
         irsafs_core_init(w->core, &w->settings->core, irsafs_clock_boot_ms(), irsafs_clock_real());
         w->memory->core_ready = true;
     } else {
@@ -459,7 +461,6 @@ static void take_over(struct worker *w)
     atomic_store(&w->bell->epoch,
                  w->settings->epoch_allowed &&
                      irsafs_session_facts(w->session).protocol_minor >= IRSAFS_FUSE_MINOR_EPOCH);
-    atomic_fetch_add(&w->block->head.progress, 1);
     if (!first) {
         irsafs_log(IRSAFS_LOG_DEBUG, "worker_took_over", "number=%llu requests=%u",
                    (unsigned long long)w->memory->take_overs, replayed);
@@ -476,7 +477,8 @@ static void set_signals(void)
     (void)sigaction(SIGTERM, &term, NULL);
 }
 
-static enum irsafs_code start(struct worker *w, struct irsafs_error *err)
+static enum irsafs_code
+start(struct worker *w, enum irsafs_sandbox_mode walls, struct irsafs_error *err)
 {
     if (!find_memory(w, err)) {
         return IRSAFS_E_MEMORY;
@@ -485,8 +487,7 @@ static enum irsafs_code start(struct worker *w, struct irsafs_error *err)
     irsafs_places_open();
     enum irsafs_code code = open_all(w, err);
     if (code == IRSAFS_OK) {
-        code =
-            irsafs_confine_worker((enum irsafs_sandbox_mode)w->settings->sandbox, &w->sandbox, err);
+        code = irsafs_confine_worker(walls, &w->sandbox, err);
     }
     return code == IRSAFS_OK ? irsafs_session_hello(w->session, err) : code;
 }
@@ -495,21 +496,23 @@ int irsafs_worker_main(int argc, char **argv)
 {
     static struct worker w = {.timer_fd = -1};
     struct irsafs_error err;
+    enum irsafs_sandbox_mode walls = IRSAFS_SANDBOX_REQUIRED;
     (void)argc;
-    (void)argv;
-    if (fcntl(IRSAFS_HANDED_CONTROL, F_GETFD) < 0) {
+    if (fcntl(IRSAFS_HANDED_CONTROL, F_GETFD) < 0 || !irsafs_sandbox_mode_parse(argv[1], &walls)) {
         (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "irsafs worker is started by irsafs mount");
         return irsafs_error_report("irsafs", &err);
     }
     (void)prctl(PR_SET_NAME, "irsafs-worker");
     set_signals();
-    enum irsafs_code code = start(&w, &err);
+    enum irsafs_code code = start(&w, walls, &err);
     if (code != IRSAFS_OK) {
         fail(&w, &err);
         return irsafs_code_exit_status(code);
     }
     take_over(&w);
     settle(&w);
+    /* Only now: who could be answered has been, and what there is to do has not ended us. */
+    atomic_fetch_add(&w.block->head.progress, 1);
     (void)event_base_dispatch(w.base);
     /* No cleaning up: the process ends, and what counts is not in its own memory. */
     return w.status;

@@ -2,6 +2,7 @@
 """What the machine may lack: /dev/fuse, the right to mount; and the user namespace that gives it."""
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -74,6 +75,27 @@ def test_others_of_the_same_user_cannot_look_into_the_daemon(world):
     assert f"\nUid:\t{USER}\t" in (proc / "status").read_text()
     assert (proc / "environ").stat().st_uid == 0
     assert re.search(r"^Max core file size +0 +0 ", (proc / "limits").read_text(), re.M)
+
+
+def test_ignored_deaths_of_children_are_not_inherited(world):
+    """As of a shell with `trap '' CHLD`."""
+    mount = world.mount("--min-refresh=0s", prefix=("sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"))
+    assert mount.read() == GOLDEN
+    mount.touch()
+    assert mount.read() == GOLDEN
+
+
+def test_folder_that_only_its_owner_can_enter(world):
+    """The daemon gives up root's right to walk there, and still takes its mount away."""
+    folder = world.folder / "home"
+    folder.mkdir()
+    path = folder / ".aws"
+    path.mkdir()
+    os.chown(folder, USER, USER)
+    folder.chmod(0o700)
+    mount = world.mount(path=path)
+    assert mount.read() == GOLDEN
+    mount.stop()
 
 
 def test_named_message_can_be_chosen(world):

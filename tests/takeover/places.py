@@ -34,6 +34,7 @@ class Place(enum.IntEnum):
     SAVE = 11                          # inside a transaction, at each undo record
     STOPPING = 12                      # the worker was told to stop
     FLIGHT = 13                        # flight begun and committed, not asked for yet
+    LANDING = 14                       # what a client has left is in hand, not looked at
 
 
 class Action(enum.IntEnum):

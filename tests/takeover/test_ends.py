@@ -15,6 +15,7 @@ import pytest
 from lib.mount import mounts_at
 from lib.procs import Family, state
 from lib.program import environment, run
+from lib.text import body, code
 from lib.wait import wait_until
 from lib.world import GOLDEN
 from takeover.daemon import NOTIFIER, Daemon
@@ -123,6 +124,17 @@ def test_flight_that_outlives_many_workers(world, start):
     assert world.service.count == 1
 
 
+def test_outcome_that_ends_workers_is_let_go_of(start):
+    """A text or report that crashes each worker it is handed to is no reason to crash for ever."""
+    daemon = start("--min-refresh=0s")
+    daemon.places.arm(Place.LANDING, times=EVER, action=Action.SEGV)
+    text = daemon.read()
+    assert body(text) == "" and code(text) == 4
+    daemon.places.disarm()
+    daemon.touch()
+    assert daemon.read() == GOLDEN
+
+
 # ---- no worker ever recovers
 
 def start_looker(daemon: Daemon) -> subprocess.Popen:
@@ -153,10 +165,11 @@ def test_connection_without_hope_is_given_up(world, start):
     assert mounts_at(daemon.path) == ["fuse.irsafs"]
 
 
-def test_workers_that_hang_after_each_take_over_are_given_up(start):
+@pytest.mark.parametrize("action", [Action.STOP, Action.KILL], ids=["hang", "die"])
+def test_workers_that_get_no_further_than_a_take_over_are_given_up(start, action):
     """A take-over that ends well is no sign of life: nobody is answered."""
     daemon = start()
-    daemon.places.arm(Place.FLIGHT, times=EVER, action=Action.STOP)
+    daemon.places.arm(Place.FLIGHT, times=EVER, action=action)
     reader = subprocess.Popen(["cat", daemon.config], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
     out, _ = reader.communicate(timeout=GIVE_UP_SECONDS)
     daemon.places.disarm()
