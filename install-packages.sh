@@ -7,7 +7,7 @@ build="gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libevent-dev libj
        libcurl4-openssl-dev libssl-dev libjwt-dev libseccomp-dev libcap-dev libcmocka-dev
        ca-certificates"
 demo="$build procps python3 python3-boto3 python3-cryptography python3-jwt"
-test="$demo python3-pytest awscli openssl util-linux binutils"
+test="$demo python3-pytest awscli openssl slowhttptest util-linux binutils"
 all="$test clang clang-format clang-tidy libclang-rt-14-dev patch cppcheck shellcheck valgrind
      libc6-dbg gdb strace fio stress-ng libfaketime"
 

@@ -44,14 +44,17 @@ def unmount_all(folder: Path) -> None:
 
 
 class Mount:
-    """A running `irsafs mount`. `prefix` is a program that starts it, such as setpriv."""
+    """A running `irsafs mount`. `prefix` is a program that starts it, such as setpriv.
+
+    Without an endpoint, whose port all daemons of a machine share, unless the test gives it one (lib/endpoint.py).
+    """
 
     def __init__(self, path: Path, args: list, env: dict, secrets: Callable[[], list], prefix: tuple = ()) -> None:
         self.path = path
         self.config = path / "config"
         self.refresh = path / "refresh"
         self.arguments = [*prefix, str(public(IRSAFS) if prefix else IRSAFS), "mount", str(path), *EXTRA_ARGS, *args]
-        self._env = env
+        self._env = {"IRSAFS_CONTROL": "off", **env}
         self._secrets = secrets
         self._log = path.with_name(path.name + ".stderr")
         self.process: Optional[subprocess.Popen] = None

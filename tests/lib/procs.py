@@ -53,6 +53,17 @@ def worker(pid: int) -> int:
     return pid
 
 
+def sockets(pid: int) -> int:
+    """How many of its descriptors are sockets."""
+    folder, count = Path(f"/proc/{pid}/fd"), 0
+    for fd in os.listdir(folder):
+        try:
+            count += os.readlink(folder / fd).startswith("socket:")
+        except FileNotFoundError:      # closed meanwhile
+            pass
+    return count
+
+
 def set_soft_limit(pid: int, name: str, soft: str) -> None:
     """By the user of the process itself: root without CAP_SYS_RESOURCE may not set limits of others."""
     text = Path(f"/proc/{pid}/status").read_text()
