@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
-#include "base/ascii.h"
 #include "base/clock.h"
+#include "base/log_line.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdbool.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 1024 };
-
 static enum irsafs_log_level threshold = IRSAFS_LOG_INFO;
+static unsigned long n_lost; /* lines that nobody took */
 
 void irsafs_log_set_level(enum irsafs_log_level level)
 {
@@ -22,49 +19,40 @@ void irsafs_log_set_level(enum irsafs_log_level level)
 
 /* Nobody may hold us up by not reading our log: a line that does not fit now is dropped and counted.
  * poll(2) calls a pipe writable when PIPE_BUF bytes fit, which is more than a line has. */
-static void write_line(const char *line, size_t len)
+static bool write_line(const struct irsafs_log_event *event)
 {
-    static unsigned long n_dropped;
+    char line[IRSAFS_LOG_LINE_MAX];
+    size_t len = irsafs_log_line(IRSAFS_LOG_AS_TEXT, event, line);
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) {
-        n_dropped++;
-        return;
-    }
-    ssize_t written = write(STDERR_FILENO, line, len);
-    if (written > 0 && n_dropped > 0) {
-        char note[64];
-        int n =
-            snprintf(note, sizeof(note), "(%lu lines were dropped before this one)\n", n_dropped);
-        n_dropped = 0;
-        written = write(STDERR_FILENO, note, (size_t)n);
-    }
-    (void)written;
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0 &&
+           write(STDERR_FILENO, line, len) == (ssize_t)len;
 }
 
-void irsafs_log(enum irsafs_log_level level, const char *event, const char *fmt, ...)
+/* Before the line that goes again. */
+static bool tell_of_lost(const struct timespec *now)
 {
-    static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
+    const struct irsafs_log_field fields[] = {IRSAFS_LOG_NUMBER("lines", n_lost), {.name = NULL}};
+    const struct irsafs_log_event note = {
+        .level = IRSAFS_LOG_WARN, .name = "log_lines_lost", .at = *now, .fields = fields};
+    if (n_lost == 0 || write_line(&note)) {
+        n_lost = 0;
+        return true;
+    }
+    return false;
+}
+
+void irsafs_log_event(enum irsafs_log_level level,
+                      const char *event,
+                      const struct irsafs_log_field *fields)
+{
     if (level < threshold) {
         return;
     }
     int saved_errno = errno;
-    struct timespec now = irsafs_clock_real();
-    char stamp[IRSAFS_RFC3339_SIZE];
-    irsafs_clock_rfc3339(now.tv_sec, stamp);
-    char line[LINE_MAX_BYTES];
-    int n = snprintf(line, sizeof(line), "%.19s.%03ldZ %s %s ", stamp, now.tv_nsec / 1000000,
-                     names[level], event);
-    size_t len = n > 0 && (size_t)n < sizeof(line) ? (size_t)n : 0;
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(line + len, sizeof(line) - len - 1, fmt, args);
-    va_end(args);
-    len = strlen(line);
-    while (len > 0 && line[len - 1] == ' ') {
-        len--;
+    const struct irsafs_log_event e = {
+        .level = level, .name = event, .at = irsafs_clock_real(), .fields = fields};
+    if (!tell_of_lost(&e.at) || !write_line(&e)) {
+        n_lost++;
     }
-    irsafs_ascii_clean(line, len);
-    line[len++] = '\n';
-    write_line(line, len);
     errno = saved_errno;
 }

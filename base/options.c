@@ -180,7 +180,8 @@ from_environment(const struct irsafs_option *o, void *settings, struct irsafs_er
             return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "%s=%.64s is not %s", name, value,
                                     wanted_form(o));
         }
-        irsafs_log(IRSAFS_LOG_WARN, "setting_ignored", "name=%s value=%.64s", name, value);
+        irsafs_log(IRSAFS_LOG_WARN, "setting_ignored", IRSAFS_LOG_TEXT("name", name),
+                   IRSAFS_LOG_TEXT("value", value));
     }
     return IRSAFS_OK;
 }

@@ -22,7 +22,7 @@ void *irsafs_reserve_malloc(size_t size)
         return memory;
     }
     if (size > RESERVE_BYTES - ALIGNMENT - used) {
-        irsafs_log(IRSAFS_LOG_ERROR, "no_memory", "bytes=%zu", size);
+        irsafs_log(IRSAFS_LOG_ERROR, "no_memory", IRSAFS_LOG_NUMBER("bytes", size));
         _exit(irsafs_code_exit_status(IRSAFS_E_MEMORY));
     }
     memory = reserve + used;

@@ -100,11 +100,11 @@ static void warn_of_dropped(const struct irsafs_dropped *dropped)
 {
     for (size_t i = 0; i < dropped->n_items; i++) {
         const struct irsafs_dropped_item *item = &dropped->items[i];
-        irsafs_log(IRSAFS_LOG_WARN, "dropped", "section=\"%s\" key=\"%s\" reason=\"%s\"",
-                   item->section, item->key, item->reason);
+        irsafs_log(IRSAFS_LOG_WARN, "dropped", IRSAFS_LOG_TEXT("section", item->section),
+                   IRSAFS_LOG_TEXT("key", item->key), IRSAFS_LOG_TEXT("reason", item->reason));
     }
     if (dropped->total > dropped->n_items) {
-        irsafs_log(IRSAFS_LOG_WARN, "dropped_more", "total=%zu", dropped->total);
+        irsafs_log(IRSAFS_LOG_WARN, "dropped_more", IRSAFS_LOG_NUMBER("total", dropped->total));
     }
 }
 
@@ -146,7 +146,8 @@ static int run_fetch(const struct arguments *args, char **words)
         return finish(args, &fetch);
     }
     if (args->settings.insecure_skip_tls_verify && args->report_fd < 0) {
-        irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified", "flag=insecure-skip-tls-verify");
+        irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified",
+                   IRSAFS_LOG_TEXT("flag", "insecure-skip-tls-verify"));
     }
     enum irsafs_sandbox_mode mode;
     if (irsafs_sandbox_mode_parse(args->settings.sandbox, &mode) && /* checked above */

@@ -102,7 +102,7 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *user)
     if (s->current != NULL && has_no_reply(s->current) && is_reply_to(s->current, iov)) {
         /* These have no reply: libfuse says that it had no memory. The next worker has some, and the
          * slot; otherwise what is counted would be counted for ever. */
-        irsafs_log(IRSAFS_LOG_ERROR, "no_memory", "request=forget");
+        irsafs_log(IRSAFS_LOG_ERROR, "no_memory", IRSAFS_LOG_TEXT("request", "forget"));
         _exit(irsafs_code_exit_status(IRSAFS_E_MEMORY));
     }
     irsafs_core_commit(s->core, s->settings.give_back);
@@ -133,7 +133,7 @@ static void on_fuse_log(enum fuse_log_level level, const char *fmt, va_list args
     (void)vsnprintf(text, sizeof(text), fmt, args);
     text[strcspn(text, "\n")] = '\0';
     irsafs_log(level <= FUSE_LOG_WARNING ? IRSAFS_LOG_WARN : IRSAFS_LOG_DEBUG, "libfuse",
-               "text=\"%s\"", text);
+               IRSAFS_LOG_TEXT("text", text));
 }
 
 /* ---- life */

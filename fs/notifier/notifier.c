@@ -51,7 +51,8 @@ static bool notify(struct irsafs_bell *bell)
     atomic_store(&bell->busy, 0);
     bool gone = error == ENODEV || error == ENOTCONN || error == EPERM;
     if (error != 0 && !gone) {
-        irsafs_log(IRSAFS_LOG_ERROR, "notify_failed", "error=\"%s\"", strerrordesc_np(error));
+        irsafs_log(IRSAFS_LOG_ERROR, "notify_failed",
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(error)));
     }
     return !gone;
 }

@@ -34,7 +34,8 @@ static int clone_fuse(int fuse_fd)
     if (fd >= 0 && ioctl(fd, FUSE_DEV_IOC_CLONE, &source) == 0) {
         return fd;
     }
-    irsafs_log(IRSAFS_LOG_WARN, "fuse_not_cloned", "error=\"%s\"", strerrordesc_np(errno));
+    irsafs_log(IRSAFS_LOG_WARN, "fuse_not_cloned",
+               IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
     (void)irsafs_fd_close(fd);
     return fcntl(fuse_fd, F_DUPFD_CLOEXEC, 3);
 }

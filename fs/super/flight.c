@@ -31,7 +31,8 @@ void irsafs_flight_start(struct irsafs_flight *flight,
     spawn.max_file_bytes = IRSAFS_CHILD_FILE_MAX;
     pid_t pid = f.text_fd >= 0 && f.report_fd >= 0 ? irsafs_spawn(&spawn) : -1;
     if (pid < 0) {
-        irsafs_log(IRSAFS_LOG_ERROR, "client_not_started", "error=\"%s\"", strerrordesc_np(errno));
+        irsafs_log(IRSAFS_LOG_ERROR, "client_not_started",
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
         irsafs_flight_let_go(&f);
         f.failure = IRSAFS_E_CLIENT_START;
     }

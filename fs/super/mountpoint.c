@@ -175,7 +175,7 @@ static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
             return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "unmount the dead irsafs on %s: %s",
                                     path, strerrordesc_np(errno));
         }
-        irsafs_log(IRSAFS_LOG_WARN, "dead_mount_removed", "mountpoint=%s", path);
+        irsafs_log(IRSAFS_LOG_WARN, "dead_mount_removed", IRSAFS_LOG_TEXT("mountpoint", path));
     }
     return IRSAFS_OK;
 }
@@ -347,8 +347,8 @@ void irsafs_mountpoint_unmount(struct irsafs_mount *m)
     /* Of a place that is mounted on, umount2 takes the mount (LOOKUP_MOUNTPOINT in fs/namei.c). */
     if (m->mounted && ours &&
         umount2(place(m->below_fd, m->path, link), MNT_FORCE | MNT_DETACH) != 0) {
-        irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", "mountpoint=%s error=\"%s\"", m->path,
-                   strerrordesc_np(errno));
+        irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", IRSAFS_LOG_TEXT("mountpoint", m->path),
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
     }
     m->mounted = false;
     m->id = -1;

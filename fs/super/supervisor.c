@@ -121,8 +121,8 @@ static void start_ours(struct supervisor *s,
     p->pid = pid > 0 ? pid : 0;
     p->start_ms = 0;
     if (pid < 0) {
-        irsafs_log(IRSAFS_LOG_ERROR, "process_not_started", "process=%s error=\"%s\"", p->name,
-                   strerrordesc_np(errno));
+        irsafs_log(IRSAFS_LOG_ERROR, "process_not_started", IRSAFS_LOG_TEXT("process", p->name),
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
         p->start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
     }
 }
@@ -242,7 +242,7 @@ static void fail(struct supervisor *s, enum irsafs_code code)
 static void on_stop_signal(struct supervisor *s, int number)
 {
     if (s->stop_ms == 0) {
-        irsafs_log(IRSAFS_LOG_INFO, "stopping", "signal=%d", number);
+        irsafs_log(IRSAFS_LOG_INFO, "stopping", IRSAFS_LOG_NUMBER("signal", number));
         s->stop_ms = irsafs_clock_boot_ms() + STOP_LIMIT_MS;
         irsafs_flight_kill(&s->flight);
         irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL);
@@ -280,8 +280,9 @@ static void take_down(struct supervisor *s)
 static void give_up(struct supervisor *s)
 {
     irsafs_log(IRSAFS_LOG_ERROR, "connection_given_up",
-               "after_ms=%d note=\"no worker made progress\" action=remount",
-               GIVE_UP_TICKS * TICK_MS);
+               IRSAFS_LOG_NUMBER("after_ms", GIVE_UP_TICKS * TICK_MS),
+               IRSAFS_LOG_TEXT("note", "no worker made progress"),
+               IRSAFS_LOG_TEXT("action", "remount"));
     take_down(s);
     s->idle_ticks = 0;
     s->sound_ticks = 0;
@@ -301,7 +302,7 @@ static void give_up(struct supervisor *s)
         return;
     }
     irsafs_mountpoint_keep_way(&s->connection.mount);
-    irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", s->connection.mount.path);
+    irsafs_log(IRSAFS_LOG_INFO, "mounted", IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
     s->worker.start_ms = s->notifier.start_ms = irsafs_clock_boot_ms();
     s->worker.back_off_ms = s->notifier.back_off_ms = 0;
 }
@@ -327,10 +328,10 @@ static void log_death(struct process *p, int status)
     p->deaths++;
     if (p->logged_ms == 0 || now_ms >= p->logged_ms + TICK_MS) {
         p->logged_ms = now_ms;
-        irsafs_log(IRSAFS_LOG_WARN, "process_died", "process=%s %s=%d deaths=%llu action=restart",
-                   p->name, WIFSIGNALED(status) ? "signal" : "status",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-                   (unsigned long long)p->deaths);
+        irsafs_log(IRSAFS_LOG_WARN, "process_died", IRSAFS_LOG_TEXT("process", p->name),
+                   IRSAFS_LOG_NUMBER(WIFSIGNALED(status) ? "signal" : "status",
+                                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
+                   IRSAFS_LOG_NUMBER("deaths", p->deaths), IRSAFS_LOG_TEXT("action", "restart"));
     }
 }
 
@@ -392,8 +393,9 @@ static void watch_notifier(struct supervisor *s)
     s->told = told;
     s->untold_ticks = silent ? s->untold_ticks + 1 : 0;
     if (s->untold_ticks >= HUNG_TICKS && s->notifier.pid > 0) {
-        irsafs_log(IRSAFS_LOG_ERROR, "notifier_hung", "after_ms=%d action=kill",
-                   HUNG_TICKS * TICK_MS);
+        irsafs_log(IRSAFS_LOG_ERROR, "notifier_hung",
+                   IRSAFS_LOG_NUMBER("after_ms", HUNG_TICKS * TICK_MS),
+                   IRSAFS_LOG_TEXT("action", "kill"));
         (void)kill(s->notifier.pid, SIGKILL);
         s->untold_ticks = 0;
     }
@@ -429,8 +431,9 @@ static void tick(struct supervisor *s, int64_t now_ms)
     if (s->idle_ticks >= GIVE_UP_TICKS || s->hung_workers >= HUNG_WORKERS) {
         give_up(s);
     } else if (hung) {
-        irsafs_log(IRSAFS_LOG_ERROR, "worker_hung", "after_ms=%d action=kill",
-                   HUNG_TICKS * TICK_MS);
+        irsafs_log(IRSAFS_LOG_ERROR, "worker_hung",
+                   IRSAFS_LOG_NUMBER("after_ms", HUNG_TICKS * TICK_MS),
+                   IRSAFS_LOG_TEXT("action", "kill"));
         (void)kill(s->worker.pid, SIGKILL);
     }
 }
@@ -561,7 +564,7 @@ static enum irsafs_code serve_connection(struct supervisor *s)
     if (code != IRSAFS_OK) {
         return code;
     }
-    irsafs_log(IRSAFS_LOG_INFO, "mounted", "mountpoint=%s", s->connection.mount.path);
+    irsafs_log(IRSAFS_LOG_INFO, "mounted", IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
     code = open_all(s);
     if (code == IRSAFS_OK) {
         code = irsafs_confine_supervisor(mode, &report, s->err);
@@ -574,7 +577,8 @@ static enum irsafs_code serve_connection(struct supervisor *s)
         code = s->result;
     }
     take_down(s);
-    irsafs_log(IRSAFS_LOG_INFO, "unmounted", "mountpoint=%s", s->connection.mount.path);
+    irsafs_log(IRSAFS_LOG_INFO, "unmounted",
+               IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
     return code;
 }
 

@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -71,8 +72,8 @@ static void fail(struct worker *w, const struct irsafs_error *err)
         irsafs_control_send(
             &(struct irsafs_order){.type = IRSAFS_ORDER_FAILED, .code = (uint32_t)err->code});
     }
-    irsafs_log(IRSAFS_LOG_ERROR, "worker_failed", "code=IRSAFS-E%03d error=\"%s\"", (int)err->code,
-               err->message);
+    irsafs_log(IRSAFS_LOG_ERROR, "worker_failed", IRSAFS_LOG_CODE("code", err->code),
+               IRSAFS_LOG_TEXT("error", err->message));
     if (w->base != NULL) {
         finish(w, irsafs_code_exit_status(err->code));
     }
@@ -135,13 +136,15 @@ static void log_landing(struct worker *w, const struct irsafs_landing *l)
     w->memory->last_result = (uint32_t)code;
     if (code != IRSAFS_OK) {
         irsafs_log(changed ? IRSAFS_LOG_WARN : IRSAFS_LOG_DEBUG, "fetch_failed",
-                   "code=IRSAFS-E%03d error=\"%s\" next_try_ms=%lld", (int)code, l->error.message,
-                   (long long)view.next_try_ms);
+                   IRSAFS_LOG_CODE("code", code), IRSAFS_LOG_TEXT("error", l->error.message),
+                   IRSAFS_LOG_NUMBER("next_try_ms", view.next_try_ms));
         return;
     }
     irsafs_log(changed || view.flights == 1 ? IRSAFS_LOG_INFO : IRSAFS_LOG_DEBUG, "fetched",
-               "profiles=%u bytes=%zu took_ms=%lld generation=%llu", (unsigned)view.profiles,
-               l->text_len, (long long)view.last_flight_ms, (unsigned long long)view.generation);
+               IRSAFS_LOG_NUMBER("profiles", view.profiles),
+               IRSAFS_LOG_NUMBER("bytes", l->text_len),
+               IRSAFS_LOG_NUMBER("took_ms", view.last_flight_ms),
+               IRSAFS_LOG_NUMBER("generation", view.generation));
 }
 
 /* What goes over the wire unprotected, or to anybody who pretends, is said once. */
@@ -151,10 +154,14 @@ static void log_tls(struct irsafs_memory *m)
     bool changed = strcmp(tls, m->last_tls) != 0;
     memcpy(m->last_tls, tls, sizeof(m->last_tls));
     if (changed && tls[0] != '\0' && strcmp(tls, "verified") != 0) {
-        irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified",
-                   "tls=%s endpoint=%s://%s note=\"the token can be read or the answer forged on "
-                   "the way\"",
-                   tls, m->facts.endpoint_scheme, m->facts.endpoint_host);
+        char endpoint[sizeof(m->facts.endpoint_scheme) + sizeof("://") +
+                      sizeof(m->facts.endpoint_host)];
+        (void)snprintf(endpoint, sizeof(endpoint), "%s://%s", m->facts.endpoint_scheme,
+                       m->facts.endpoint_host);
+        irsafs_log(
+            IRSAFS_LOG_WARN, "tls_not_verified", IRSAFS_LOG_TEXT("tls", tls),
+            IRSAFS_LOG_TEXT("endpoint", endpoint),
+            IRSAFS_LOG_TEXT("note", "the token can be read or the answer forged on the way"));
     }
 }
 
@@ -360,7 +367,7 @@ static void on_fuse(evutil_socket_t fd, short what, void *user)
 static void on_event_log(int severity, const char *text)
 {
     irsafs_log(severity < EVENT_LOG_WARN ? IRSAFS_LOG_DEBUG : IRSAFS_LOG_WARN, "libevent",
-               "text=\"%s\"", text);
+               IRSAFS_LOG_TEXT("text", text));
 }
 
 static void on_event_fatal(int status)
@@ -462,8 +469,9 @@ static void take_over(struct worker *w)
                  w->settings->epoch_allowed &&
                      irsafs_session_facts(w->session).protocol_minor >= IRSAFS_FUSE_MINOR_EPOCH);
     if (!first) {
-        irsafs_log(IRSAFS_LOG_DEBUG, "worker_took_over", "number=%llu requests=%u",
-                   (unsigned long long)w->memory->take_overs, replayed);
+        irsafs_log(IRSAFS_LOG_DEBUG, "worker_took_over",
+                   IRSAFS_LOG_NUMBER("number", w->memory->take_overs),
+                   IRSAFS_LOG_NUMBER("requests", replayed));
     }
 }
 

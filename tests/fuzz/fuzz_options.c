@@ -60,11 +60,15 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 }
 
 /* The linker's --wrap leads here. */
-void __wrap_irsafs_log(enum irsafs_log_level level, const char *event, const char *fmt, ...);
-void __wrap_irsafs_log(enum irsafs_log_level level, const char *event, const char *fmt, ...)
+void __wrap_irsafs_log_event(enum irsafs_log_level level,
+                             const char *event,
+                             const struct irsafs_log_field *fields);
+void __wrap_irsafs_log_event(enum irsafs_log_level level,
+                             const char *event,
+                             const struct irsafs_log_field *fields)
 {
     (void)level;
-    (void)fmt;
+    (void)fields;
     FUZZ_ASSERT(event[0] != '\0');
 }
 
