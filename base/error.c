@@ -49,6 +49,9 @@ int irsafs_code_exit_status(enum irsafs_code code)
     if (code == IRSAFS_OK) {
         return 0;
     }
+    if (code == IRSAFS_E_NO_DAEMON) {
+        return 13; /* 11 and 12 are verdicts of `status`, not errors */
+    }
     int digit = (int)code / 100;
     return digit == 0 ? 75 : digit == 1 ? 10 : digit;
 }

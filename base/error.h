@@ -39,7 +39,7 @@ enum irsafs_code
 irsafs_error_set(struct irsafs_error *err, enum irsafs_code code, const char *fmt, ...)
     IRSAFS_PRINTF(3, 4);
 
-/* Process exit status of a code: 0, 2..9, 10 or 75 (design: exit codes are stable). */
+/* Process exit status of a code: 0, 2..9, 10, 13 or 75 (design: exit codes are stable). */
 int irsafs_code_exit_status(enum irsafs_code code);
 enum irsafs_class irsafs_code_class(enum irsafs_code code);
 /* Default advice. Static string, never NULL. */

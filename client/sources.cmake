@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 add_library(irsafs_client_lib STATIC
     client/check.c
+    client/daemon.c
+    client/deadline.c
     client/echo.c
     client/fetch.c
     client/http.c

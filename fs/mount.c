@@ -3,6 +3,7 @@
 
 #include "base/client_options.h"
 #include "base/clock.h"
+#include "base/daemon_options.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/options.h"
@@ -188,20 +189,6 @@ parse_kernel_features(const char *list, bool *ret_epoch, struct irsafs_error *er
     return IRSAFS_OK;
 }
 
-/* The directory of AWS_CONFIG_FILE, else the place where Domino's pods look. */
-static void default_mountpoint(char ret_path[PATH_MAX])
-{
-    const char *file = irsafs_env("AWS_CONFIG_FILE");
-    const char *slash = file != NULL ? strrchr(file, '/') : NULL;
-    size_t len = slash != NULL ? (size_t)(slash - file) : 0;
-    if (len > 0 && len < PATH_MAX) {
-        memcpy(ret_path, file, len);
-        ret_path[len] = '\0';
-    } else {
-        memcpy(ret_path, "/var/run/.aws", sizeof("/var/run/.aws"));
-    }
-}
-
 /* What the verb was asked to do, checked. */
 struct plan {
     struct settings settings;
@@ -259,7 +246,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         return code;
     }
     irsafs_log_set_level((enum irsafs_log_level)p->settings.log_level);
-    default_mountpoint(p->wanted);
+    irsafs_default_mountpoint(p->wanted);
     if (n_words == 1 &&
         (size_t)snprintf(p->wanted, sizeof(p->wanted), "%s", argv[1]) >= sizeof(p->wanted)) {
         return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
