@@ -337,6 +337,7 @@ bool irsafs_core_entry(const struct irsafs_core *c,
 void irsafs_core_interrupt(struct irsafs_core *c, irsafs_waiter_id waiter)
 {
     begin(c);
+    c->counts.interrupts++;
     irsafs_waiters_remove(c, waiter);
 }
 
@@ -349,10 +350,12 @@ void irsafs_core_forget(struct irsafs_core *c, uint64_t ino, uint64_t n)
 /* ---- touching */
 
 /* After this no look that starts later may be answered with a text whose flight began before. */
-static void open_epoch(struct irsafs_core *c, int64_t now_ms, struct timespec real)
+static enum irsafs_refresh_outcome
+open_epoch(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
     const struct irsafs_inode *cur = irsafs_current(c);
     bool begun = c->begun >= c->epoch;
+    bool joins = !begun && (c->touched || c->asked);
     if (begun) {
         c->epoch++;
         c->touched_s = real.tv_sec;
@@ -366,13 +369,17 @@ static void open_epoch(struct irsafs_core *c, int64_t now_ms, struct timespec re
         c->touched = true;
         c->touched_ms = now_ms;
     }
+    enum irsafs_refresh_outcome outcome =
+        joins ? IRSAFS_REFRESH_JOINED : irsafs_touch_outcome(c, now_ms);
     if (!c->flight.running && irsafs_due_ms(c) >= c->next_deadline_ms) {
+        outcome = IRSAFS_REFRESH_PUT_OFF;
         publish(c, c->epoch, now_ms,
                 real); /* the service asked for more patience than readers have */
     } else if (begun || !irsafs_is_pending(cur)) {
         make_pending(c, true);
     }
     c->changes++;
+    return outcome;
 }
 
 enum irsafs_look irsafs_core_touch(struct irsafs_core *c,
@@ -385,7 +392,7 @@ enum irsafs_look irsafs_core_touch(struct irsafs_core *c,
     if (c->stopping) {
         return IRSAFS_LOOK_READY;
     }
-    open_epoch(c, now_ms, real);
+    c->counts.refreshes[IRSAFS_REFRESH_TOUCH][open_epoch(c, now_ms, real)]++;
     if (c->told >= c->tell) {
         return IRSAFS_LOOK_READY;
     }

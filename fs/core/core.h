@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "fs/core/counts.h"
 #include "fs/core/files.h"
 #include "fs/core/waiters.h"
 
@@ -203,6 +204,7 @@ struct irsafs_view {
     int64_t last_flight_ms; /* duration; -1 none yet */
     uint32_t waiters;
     struct irsafs_files_usage usage;
+    struct irsafs_counts counts;
 };
 struct irsafs_view irsafs_core_view(const struct irsafs_core *core, int64_t now_ms);
 

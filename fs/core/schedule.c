@@ -70,6 +70,12 @@ int64_t irsafs_due_ms(const struct irsafs_core *c)
     return due;
 }
 
+enum irsafs_refresh_outcome irsafs_touch_outcome(const struct irsafs_core *c, int64_t now_ms)
+{
+    return irsafs_due_ms(c) <= now_ms + TOUCH_SETTLE_MS ? IRSAFS_REFRESH_FETCHED
+                                                        : IRSAFS_REFRESH_DELAYED;
+}
+
 int64_t irsafs_bound_ms(const struct irsafs_core *c)
 {
     bool first = c->good.body == 0 && c->last_number == 0;

@@ -67,6 +67,7 @@ struct irsafs_core {
     int64_t status_ms;
     uint64_t n_failed;
     int64_t last_flight_ms;
+    struct irsafs_counts counts;
     struct irsafs_waiters waiters;
     struct irsafs_files files;
 
@@ -138,6 +139,8 @@ int64_t irsafs_expiry_ms(const struct irsafs_core *c);
 int64_t irsafs_good_end_ms(const struct irsafs_core *c);
 /* When the next flight shall begin. */
 int64_t irsafs_due_ms(const struct irsafs_core *c);
+/* FETCHED or DELAYED, of a touch a moment ago that wants a flight of its own. */
+enum irsafs_refresh_outcome irsafs_touch_outcome(const struct irsafs_core *c, int64_t now_ms);
 /* When the kernel must ask again for the name of a READY inode: at the next change of state that
  * needs a LOOKUP. What needs none (the end of the TTL, a landing) tells the kernel itself. */
 int64_t irsafs_next_change_ms(const struct irsafs_core *c, int64_t now_ms);

@@ -37,6 +37,7 @@ struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
         .last_flight_ms = c->last_flight_ms,
         .waiters = c->waiters.n_parked,
         .usage = irsafs_files_usage(c),
+        .counts = c->counts,
     };
     if (!irsafs_is_pending(cur)) {
         v.next_change_ms = irsafs_max_ms(0, irsafs_next_change_ms(c, now_ms) - now_ms);

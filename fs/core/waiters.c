@@ -61,6 +61,7 @@ irsafs_waiters_park(struct irsafs_core *c, const struct irsafs_request *request,
     } else if (waiters->n_used < IRSAFS_PARKED_MAX) {
         id = (irsafs_waiter_id)(++waiters->n_used);
     } else {
+        c->counts.refused++;
         return 0;
     }
     *change(c, id) = (struct irsafs_waiter){.request = *request, .told = told};

@@ -15,7 +15,7 @@
  * pointers. The supervisor writes the head before the first worker starts and reads nothing of it
  * later but two counters: whatever a worker leaves here, the supervisor does not follow it. */
 
-enum { IRSAFS_LAYOUT = 1 }; /* to be raised with every change of what follows */
+enum { IRSAFS_LAYOUT = 2 }; /* to be raised with every change of what follows */
 
 struct irsafs_worker_settings {
     struct irsafs_core_settings core;

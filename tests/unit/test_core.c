@@ -191,6 +191,16 @@ static enum irsafs_state state(const struct world *w)
     return irsafs_core_view(w->core, w->now_ms).state;
 }
 
+/* How many touches were so far: fetched, delayed, joined, put off. */
+static void assert_touches(const struct world *w, const uint64_t (*wanted)[IRSAFS_REFRESH_OUTCOMES])
+{
+    const struct irsafs_counts counts = irsafs_core_view(w->core, w->now_ms).counts;
+    for (size_t i = 0; i < IRSAFS_REFRESH_OUTCOMES; i++) {
+        assert_int_equal(counts.refreshes[IRSAFS_REFRESH_TOUCH][i], (*wanted)[i]);
+    }
+}
+#define TOUCHES(...) (&(const uint64_t[IRSAFS_REFRESH_OUTCOMES]){__VA_ARGS__})
+
 /* A world with one good text. */
 static struct world *fresh_world(const char *text)
 {
@@ -288,6 +298,7 @@ static void test_interrupted_reader_leaves_the_others(void **arg)
     assert_int_equal(look_at(w, e.ino, 2, NULL), IRSAFS_LOOK_PARKED);
     irsafs_core_interrupt(w->core, waiter);
     assert_int_equal(irsafs_core_view(w->core, w->now_ms).waiters, 1);
+    assert_int_equal(irsafs_core_view(w->core, w->now_ms).counts.interrupts, 1);
     land(w, good("A\n"));
     assert_int_equal(w->n_answered, 1);
     assert_int_equal(w->answered[0], 2);
@@ -303,6 +314,7 @@ static void test_parked_requests_are_bounded(void **arg)
         assert_int_equal(look_at(w, e.ino, i, NULL), IRSAFS_LOOK_PARKED);
     }
     assert_int_equal(look_at(w, e.ino, 9999, NULL), IRSAFS_LOOK_FULL);
+    assert_int_equal(irsafs_core_view(w->core, w->now_ms).counts.refused, 1);
     land(w, good("A\n"));
     assert_int_equal(w->n_answered, IRSAFS_PARKED_MAX);
     assert_int_equal(look_at(w, e.ino, 9999, NULL), IRSAFS_LOOK_READY);
@@ -432,6 +444,7 @@ static void test_touch_fetches_without_a_reader(void **arg)
     pass(w, 10 * S);
     (void)touch(w, 1);
     (void)touch(w, 2); /* echo > refresh: a truncation and a write are one fetch */
+    assert_touches(w, TOUCHES(1, 0, 1, 0));
     pass(w, 50);
     assert_int_equal(w->flights, 2);
     land(w, good("B\n"));
@@ -446,6 +459,7 @@ static void test_touch_is_collapsed_by_min_refresh(void **arg)
     (void)arg;
     struct world *w = fresh_world("A\n");
     assert_int_equal(touch(w, 1), IRSAFS_LOOK_PARKED);
+    assert_touches(w, TOUCHES(0, 1, 0, 0));
     told(w);
     struct irsafs_entry e = lookup(w);
     assert_int_equal(look_at(w, e.ino, 2, NULL), IRSAFS_LOOK_PARKED);
@@ -470,6 +484,7 @@ static void test_touch_during_a_flight_makes_exactly_one_more(void **arg)
         (void)touch(w, 100 + i);
         pass(w, 10);
     }
+    assert_touches(w, TOUCHES(0, 1, 4, 0));
     told(w);
     w->n_answered = 0;
     struct irsafs_entry second = lookup(w);
@@ -626,6 +641,7 @@ static void test_retry_after_binds_touches_too(void **arg)
     l.retry_after_ms = 20 * S;
     land(w, l);
     (void)touch(w, 2);
+    assert_touches(w, TOUCHES(0, 0, 0, 1));
     told(w);
     assert_non_null(strstr(read_now(w), "IRSAFS-E702")); /* waiting would be in vain */
     pass(w, 20 * S - 1);
