@@ -31,3 +31,20 @@ void irsafs_clock_rfc3339(int64_t unix_s, char ret_text[IRSAFS_RFC3339_SIZE])
                    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     memcpy(ret_text, text, IRSAFS_RFC3339_SIZE);
 }
+
+bool irsafs_clock_parse_rfc3339(const char *text, int64_t *ret_unix_s)
+{
+    struct tm tm = {.tm_year = 0};
+    char again[IRSAFS_RFC3339_SIZE];
+    if (strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL) {
+        return false;
+    }
+    int64_t unix_s = timegm(&tm);
+    irsafs_clock_rfc3339(unix_s,
+                         again); /* strptime takes blanks, 60 seconds and the 31st of June */
+    if (strcmp(again, text) != 0) {
+        return false;
+    }
+    *ret_unix_s = unix_s;
+    return true;
+}

@@ -21,7 +21,8 @@
  *   "workload_type": "...",      or null
  *   "profiles": 3,               sections in the text
  *   "token": {"source": "url"|"file"|"api_key"|null, "expires_at": "RFC 3339"|null},
- *   "endpoint": {"scheme": "http"|"https"|null, "host": "...", "tls": "verified"|"insecure"|"none"|null},
+ *   "endpoint": {"scheme": "http"|"https"|null, "host": "...", "tls": "verified"|"insecure"|"none"|null,
+ *                "cert_expires_at": "RFC 3339"|null},   of the service's certificate, trusted or not
  *   "sandbox": ["no_new_privs", ...],   what took effect: irsafs_sandbox_names; [] before it was tried
  *   "dropped": {"total": 0, "items": [{"section": "...", "key": "..."|null, "reason": "..."}]}
  * }

@@ -29,6 +29,7 @@ struct transfer {
     struct irsafs_buf *body;
     char reason[CURL_ERROR_SIZE];
     char certificate[80]; /* why it was refused; "" when it was not */
+    int64_t certificate_expires_unix_s;
     struct irsafs_http_head head;
     /* why a callback stopped the transfer */
     bool enough; /* the status says it all */
@@ -112,11 +113,23 @@ static void note_refusal(struct transfer *t, X509_STORE_CTX *ctx)
     }
 }
 
+static void note_expiry(struct transfer *t, X509_STORE_CTX *ctx)
+{
+    const X509 *own = X509_STORE_CTX_get0_cert(ctx);
+    struct tm end;
+    if (own != NULL && ASN1_TIME_to_tm(X509_get0_notAfter(own), &end) == 1) {
+        t->certificate_expires_unix_s = timegm(&end);
+    }
+}
+
+/* OpenSSL comes here also when nothing is verified. */
 static int on_verify(X509_STORE_CTX *ctx, void *arg)
 {
-    int ok = X509_verify_cert(ctx);
+    struct transfer *t = arg;
+    note_expiry(t, ctx);
+    int ok = t->request->insecure ? 1 : X509_verify_cert(ctx);
     if (ok != 1) {
-        note_refusal(arg, ctx);
+        note_refusal(t, ctx);
     }
     return ok;
 }
@@ -128,6 +141,9 @@ static CURLcode on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
     struct transfer *t = arg;
     (void)curl;
     SSL_CTX_set_cert_verify_callback(ssl_ctx, on_verify, t);
+    if (t->request->insecure) {
+        return CURLE_OK;
+    }
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
                                                X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -155,10 +171,8 @@ static bool set_tls(struct transfer *t)
     SET(CURLOPT_SSL_VERIFYHOST, r->insecure ? 0L : 2L);
     SET(CURLOPT_CAINFO, r->ca_file != NULL ? r->ca_file : system_ca_file);
     SET(CURLOPT_CAPATH, NULL); /* else the system's CAs count beside CAINFO */
-    if (!r->insecure) {
-        SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
-        SET(CURLOPT_SSL_CTX_DATA, t);
-    }
+    SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+    SET(CURLOPT_SSL_CTX_DATA, t);
     return true;
 }
 
@@ -350,6 +364,7 @@ enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
 {
     IRSAFS_CLEANUP(transfer_deinit) struct transfer t = {.request = request, .body = body};
     *ret_refused = false;
+    *ret_answer = (struct irsafs_http_answer){.retry_after_ms = -1};
     if (!irsafs_url_parse(request->url, &t.url)) {
         return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "not a plain http or https URL");
     }
@@ -362,10 +377,12 @@ enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
         return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a request");
     }
     CURLcode result = curl_easy_perform(t.curl);
+    ret_answer->certificate_expires_unix_s = t.certificate_expires_unix_s;
     if (result != CURLE_OK && !t.enough) {
         return translate(&t, result, ret_refused, err);
     }
-    *ret_answer = (struct irsafs_http_answer){t.head.status, retry_after_ms(&t)};
+    ret_answer->status = t.head.status;
+    ret_answer->retry_after_ms = retry_after_ms(&t);
     return IRSAFS_OK;
 }
 

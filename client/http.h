@@ -26,7 +26,8 @@ struct irsafs_http_request {
 
 struct irsafs_http_answer {
     long status;
-    int64_t retry_after_ms; /* as the peer said; -1: nothing (or nothing sensible) */
+    int64_t retry_after_ms;             /* as the peer said; -1: nothing (or nothing sensible) */
+    int64_t certificate_expires_unix_s; /* of the peer's own, trusted or not; 0: none was seen */
 };
 
 /* Once, before anything else that uses TLS or hashes. E_MEMORY. */
@@ -36,7 +37,8 @@ enum irsafs_code irsafs_http_start(struct irsafs_error *err) IRSAFS_MUST_CHECK;
  * whose ceiling bounds it; any other body is not even read.
  * E_DNS, E_CONNECT, E_TIMEOUT, E_TLS, E_BROKEN (nothing sensible came); E_CA_FILE; E_TOO_BIG, E_CUT,
  * E_BAD_HTTP (something came, but not an answer that we trust); E_MEMORY. Messages hold neither
- * foreign text nor the URL, only its host. *ret_refused (always set): nothing listens there. */
+ * foreign text nor the URL, only its host. *ret_answer is always set, with status 0 when there is
+ * none. *ret_refused (always set): nothing listens there. */
 enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
                                   struct irsafs_buf *body,
                                   struct irsafs_http_answer *ret_answer,

@@ -74,8 +74,9 @@ enum irsafs_code irsafs_mapping_post(const struct irsafs_mapping_request *reques
         .insecure = settings->insecure_skip_tls_verify,
         .deadline_ms = request->deadline_ms,
     };
-    struct irsafs_http_answer answer = {0};
+    struct irsafs_http_answer answer;
     enum irsafs_code code = irsafs_http_send(&http, body, &answer, &hints->connect_refused, err);
+    hints->certificate_expires_unix_s = answer.certificate_expires_unix_s;
     if (code != IRSAFS_OK || answer.status == 200) {
         return code;
     }

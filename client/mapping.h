@@ -15,7 +15,8 @@
 struct irsafs_mapping_hints {
     int64_t retry_after_ms; /* -1: it did not say */
     bool connect_refused;
-    bool again; /* 401 or 403: a newer token may help */
+    bool again;                         /* 401 or 403: a newer token may help */
+    int64_t certificate_expires_unix_s; /* 0: not known */
 };
 
 struct irsafs_mapping_request {

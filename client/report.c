@@ -20,27 +20,32 @@ static const char *or_null(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
+/* null for 0. */
+static json_t *pack_time(int64_t unix_s)
+{
+    char text[IRSAFS_RFC3339_SIZE];
+    irsafs_clock_rfc3339(unix_s, text);
+    return unix_s != 0 ? json_string(text) : json_null();
+}
+
 static json_t *pack_token(const struct irsafs_fetch *f)
 {
-    char expires[IRSAFS_RFC3339_SIZE] = "";
-    if (f->token_expires_unix_s != 0) {
-        irsafs_clock_rfc3339(f->token_expires_unix_s, expires);
-    }
-    return json_pack("{s:s?, s:s?}", "source", irsafs_token_kind_name(f->token_kind), "expires_at",
-                     or_null(expires));
+    return json_pack("{s:s?, s:o}", "source", irsafs_token_kind_name(f->token_kind), "expires_at",
+                     pack_time(f->token_expires_unix_s));
 }
 
 static json_t *pack_endpoint(const struct irsafs_fetch *f)
 {
     const struct irsafs_url *url = &f->endpoint;
     if (url->host.len == 0) {
-        return json_pack("{s:n, s:n, s:n}", "scheme", "host", "tls");
+        return json_pack("{s:n, s:n, s:n, s:n}", "scheme", "host", "tls", "cert_expires_at");
     }
-    return json_pack("{s:s, s:s%, s:s}", "scheme", url->https ? "https" : "http", "host",
+    return json_pack("{s:s, s:s%, s:s, s:o}", "scheme", url->https ? "https" : "http", "host",
                      url->host.ptr, url->host.len, "tls",
                      !url->https   ? "none"
                      : f->insecure ? "insecure"
-                                   : "verified");
+                                   : "verified",
+                     "cert_expires_at", pack_time(f->hints.certificate_expires_unix_s));
 }
 
 static json_t *pack_dropped(const struct irsafs_dropped *dropped)

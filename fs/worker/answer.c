@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/awsconfig/canon.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/report.h"
 #include "fs/shared/handed.h"
@@ -32,6 +33,21 @@ static int set_word(json_t *object, const char *key, const json_t *value)
     copy_word(value, word, sizeof(word));
     return json_object_set_new(object, key,
                                json_is_string(value) ? json_string(word) : json_null());
+}
+
+/* 0 for what is no time of ours. */
+static int64_t read_time(const json_t *value)
+{
+    int64_t unix_s = 0;
+    bool known =
+        json_is_string(value) && irsafs_clock_parse_rfc3339(json_string_value(value), &unix_s);
+    return known && unix_s > 0 ? unix_s : 0;
+}
+
+static uint64_t read_count(const json_t *value)
+{
+    json_int_t n = json_integer_value(value);
+    return n > 0 && n <= IRSAFS_TEXT_MAX ? (uint64_t)n : 0; /* a text cannot hold more lines */
 }
 
 /* As many items as fit. */
@@ -100,6 +116,9 @@ static void read_facts(const json_t *report, struct irsafs_client_facts *facts)
     for (size_t i = 0; i < IRSAFS_COUNT(words); i++) {
         copy_word(words[i].value, words[i].word, words[i].size);
     }
+    facts->token_expires_s = read_time(json_object_get(token, "expires_at"));
+    facts->cert_expires_s = read_time(json_object_get(endpoint, "cert_expires_at"));
+    facts->n_dropped = read_count(json_object_get(json_object_get(report, "dropped"), "total"));
     read_sandbox(json_object_get(report, "sandbox"), facts->sandbox, sizeof(facts->sandbox));
     json_t *dropped = copy_dropped(json_object_get(report, "dropped"));
     write_dropped(dropped, facts->dropped);
@@ -218,6 +237,7 @@ void irsafs_answer_read(const struct irsafs_answer_settings *settings,
         .retry_after_ms = json_is_integer(retry_after) ? json_integer_value(retry_after) : -1,
         .connect_refused = json_is_true(json_object_get(report, "connect_refused")),
     };
+    facts->n_dropped = 0;
     copy_word(json_object_get(report, "identity"), landing.identity, sizeof(landing.identity));
     judge(settings, wait_status, killed, report, &landing);
     if (landing.error.code == IRSAFS_OK && garbled) {

@@ -122,7 +122,8 @@ static json_t *document(const struct irsafs_status *s)
     (void)snprintf(protocol, sizeof(protocol), "%u.%u", s->protocol_major, s->protocol_minor);
     return json_pack(
         "{s:i, s:s, s:s, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
-        " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o}, s:{s:o}, s:n,"
+        " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o}, "
+        "s:n,"
         " s:o, s:i}",
         "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint",
         path_word(s->settings->mountpoint), "state", state_name(v->state), "stale",
@@ -137,8 +138,9 @@ static json_t *document(const struct irsafs_status *s)
         word(f->run_id), "workload_type", word(f->workload_type), "token", "source",
         word(f->token_source), "expires_at", word(f->token_expires_at), "endpoint", "scheme",
         word(f->endpoint_scheme), "host", word(f->endpoint_host), "tls", word(f->endpoint_tls),
-        "kernel", "protocol", s->protocol_major != 0 ? json_string(protocol) : json_null(),
-        "control", "sandbox", sandbox(s), "pid", (int)s->settings->supervisor);
+        "cert_expires_at", time_if(f->cert_expires_s != 0, f->cert_expires_s), "kernel", "protocol",
+        s->protocol_major != 0 ? json_string(protocol) : json_null(), "control", "sandbox",
+        sandbox(s), "pid", (int)s->settings->supervisor);
 }
 
 /* Takes the last dropped item out; false when there is none left. */

@@ -128,4 +128,6 @@ def test_only_plain_http_and_https_urls(world, fetch, url):
 
 
 def test_plain_http_is_named(world, fetch):
-    assert fetch().report["endpoint"] == {"scheme": "http", "host": "127.0.0.1", "tls": "none"}
+    assert fetch().report["endpoint"] == {
+        "scheme": "http", "host": "127.0.0.1", "tls": "none", "cert_expires_at": None,
+    }

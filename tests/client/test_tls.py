@@ -46,7 +46,9 @@ def serve(world):
 def test_verified(serve, fetch, authority, host):
     ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context(), host)}")
     assert (ran.code, ran.out.decode()) == (0, GOLDEN)
-    assert ran.report["endpoint"] == {"scheme": "https", "host": host, "tls": "verified"}
+    assert ran.report["endpoint"] == {
+        "scheme": "https", "host": host, "tls": "verified", "cert_expires_at": authority.last_leaf_ends(),
+    }
 
 
 @pytest.mark.parametrize("name", ["IRSAFS_CA_FILE", "DOMINO_IRSA_SSL_CERT"])
@@ -115,6 +117,12 @@ def test_intermediate_certificate(world, serve, fetch, authority, chain, code):
     ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(middle.context(chain=chain))}")
     assert ran.report["code"] == code and serve.server.count == (code == 0)
     assert code == 0 or "unable to get local issuer certificate" in ran.report["message"]
+
+
+def test_end_of_a_refused_certificate_is_told(serve, fetch, authority):
+    ran = fetch(f"--ca-file={authority.bundle}", f"--endpoint={serve(authority.context(start=-3 * DAY, end=-2 * DAY))}")
+    assert ran.report["code"] == 505
+    assert ran.report["endpoint"]["cert_expires_at"] == authority.last_leaf_ends()
 
 
 def test_expired_ca(world, serve, fetch):
@@ -204,6 +212,7 @@ def test_skipping_verification_is_said_aloud(serve, fetch, authority):
     url = serve(context)
     ran = fetch("--insecure-skip-tls-verify", f"--endpoint={url}")
     assert ran.out.decode() == GOLDEN and ran.report["endpoint"]["tls"] == "insecure"
+    assert ran.report["endpoint"]["cert_expires_at"] == authority.last_leaf_ends()
     ran = fetch("--insecure-skip-tls-verify", f"--endpoint={url}", report=False)
     assert ran.out.decode() == GOLDEN and "tls_not_verified" in ran.err
 

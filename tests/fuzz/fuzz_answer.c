@@ -52,6 +52,8 @@ static void assert_facts(const struct irsafs_client_facts *f)
     FUZZ_ASSERT(fuzz_is_clean(f->endpoint_scheme, sizeof(f->endpoint_scheme)));
     FUZZ_ASSERT(fuzz_is_clean(f->endpoint_host, sizeof(f->endpoint_host)));
     FUZZ_ASSERT(fuzz_is_clean(f->endpoint_tls, sizeof(f->endpoint_tls)));
+    FUZZ_ASSERT(f->token_expires_s >= 0 && f->cert_expires_s >= 0);
+    FUZZ_ASSERT(f->n_dropped <= IRSAFS_TEXT_MAX);
     FUZZ_ASSERT(fuzz_is_clean(f->sandbox, sizeof(f->sandbox)));
     FUZZ_ASSERT(strnlen(f->dropped, sizeof(f->dropped)) < sizeof(f->dropped));
     json_t *dropped = json_loads(f->dropped, 0, NULL);

@@ -45,7 +45,7 @@ DROPPED = [{"section": f"profile {n}", "key": None, "reason": "not a role"} for 
 REPORT = {
     "schema": 1, "code": 0, "message": None, "retry_after_ms": None, "connect_refused": False, "identity": "0" * 64, "run_id": "run",
     "workload_type": "Workspace", "profiles": 2, "token": {"source": "url", "expires_at": None},
-    "endpoint": {"scheme": "http", "host": "service:6000", "tls": "none"}, "sandbox": ["no_new_privs", "seccomp"],
+    "endpoint": {"scheme": "http", "host": "service:6000", "tls": "none", "cert_expires_at": None}, "sandbox": ["no_new_privs", "seccomp"],
     "dropped": {"total": 3, "items": DROPPED},
 }
 KNOWN = ("profiles", "bytes", "dropped", "error", "run_id", "workload_type", "token", "endpoint", "kernel", "sandbox")

@@ -80,7 +80,8 @@ def test_ca_file_is_replaced_in_place(world, serve, ca):
     assert code(mount.read()) == 505
     path.write_bytes(old_pem + new_pem)
     assert look_after_touch(mount) == GOLDEN
-    assert mount.status()["endpoint"]["tls"] == "verified"
+    endpoint = mount.status()["endpoint"]
+    assert (endpoint["tls"], endpoint["cert_expires_at"]) == ("verified", new.last_leaf_ends())
     for content, expected in ((new_pem, 0), (old_pem, 505), (b"", 306), (b"garbage\n", 306), (None, 306), (new_pem, 0)):
         if content is None:
             path.unlink()
@@ -94,7 +95,7 @@ def test_plain_http_and_unverified_tls_are_named(world, serve, ca):
     mount = world.mount(*ARGS)
     mount.read()
     endpoint = mount.status()["endpoint"]
-    assert (endpoint["scheme"], endpoint["tls"]) == ("http", "none")
+    assert (endpoint["scheme"], endpoint["tls"], endpoint["cert_expires_at"]) == ("http", "none", None)
     assert "tls=none endpoint=http://127.0.0.1" in mount.log()
     mount = world.mount(*ARGS, f"--endpoint={serve(ca.context(own_issuer=True))}", "--insecure-skip-tls-verify")
     assert mount.read() == GOLDEN

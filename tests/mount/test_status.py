@@ -21,7 +21,7 @@ SCHEMA = {
     "fetch": {"in_flight": (BOOL,), "total": (INT,), "failed": (INT,), "last_ms": (INT, NULL)},
     "waiters": (INT,), "run_id": (STR, NULL), "workload_type": (STR, NULL),
     "token": {"source": (STR, NULL), "expires_at": (STR, NULL)},
-    "endpoint": {"scheme": (STR, NULL), "host": (STR, NULL), "tls": (STR, NULL)},
+    "endpoint": {"scheme": (STR, NULL), "host": (STR, NULL), "tls": (STR, NULL), "cert_expires_at": (STR, NULL)},
     "kernel": {"protocol": (STR,)},
     "control": None, "sandbox": None, "pid": (INT,),
 }

@@ -96,6 +96,7 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName([_san(h) for h in hosts]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         cert = builder.sign(key if own_issuer else self._key, digest())
+        self._last_end = cert.not_valid_after
         path = self._folder / f"leaf-{cert.serial_number:x}.pem"
         _write_key(path, key)
         with path.open("ab") as file:
@@ -103,6 +104,10 @@ class Authority:
             if chain:
                 file.write(self.bundle.read_bytes())
         return path
+
+    def last_leaf_ends(self) -> str:
+        """When the newest leaf ends, in RFC 3339."""
+        return self._last_end.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def context(self, newest: Optional[ssl.TLSVersion] = None, **leaf) -> ssl.SSLContext:
         """A server-side context with a new leaf; `newest` caps the protocol version."""

@@ -263,6 +263,36 @@ static void test_rfc3339(void **arg)
     assert_string_equal(text, "0000-01-01T00:00:00Z");
 }
 
+static void test_rfc3339_is_read_strictly(void **arg)
+{
+    (void)arg;
+    static const char *const bad[] = {
+        "",
+        "2026-01-01",
+        "2026-01-01T00:00:00",
+        "2026-01-01T00:00:00z",
+        " 2026-01-01T00:00:00Z",
+        "2026-01-01T00:00:00Z ",
+        "2026-01-01T00:00:00+00:00",
+        "2026-01-01T00:00:00.5Z",
+        "2026-1-1T0:0:0Z",
+        "2026-02-30T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:00:60Z",
+        "12026-01-01T00:00:00Z",
+        "1767225600",
+    };
+    int64_t unix_s = 7;
+    for (size_t i = 0; i < IRSAFS_COUNT(bad); i++) {
+        assert_false(irsafs_clock_parse_rfc3339(bad[i], &unix_s));
+        assert_int_equal(unix_s, 7); /* untouched */
+    }
+    assert_true(irsafs_clock_parse_rfc3339("2026-01-01T00:00:00Z", &unix_s));
+    assert_int_equal(unix_s, 1767225600);
+    assert_true(irsafs_clock_parse_rfc3339("9999-12-31T23:59:59Z", &unix_s));
+    assert_int_equal(unix_s, 253402300799);
+}
+
 /* ---- the log */
 
 static void test_log_never_blocks(void **arg)
@@ -306,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_buffer_has_a_ceiling),
         cmocka_unit_test(test_only_regular_files_are_read),
         cmocka_unit_test(test_rfc3339),
+        cmocka_unit_test(test_rfc3339_is_read_strictly),
         cmocka_unit_test(test_log_never_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
