@@ -31,6 +31,7 @@ struct transfer {
     char certificate[80]; /* why it was refused; "" when it was not */
     int64_t certificate_expires_unix_s;
     struct irsafs_http_head head;
+    struct irsafs_http_peer *peer; /* NULL, or who wants to know */
     /* why a callback stopped the transfer */
     bool enough; /* the status says it all */
     enum irsafs_code refused;
@@ -130,6 +131,10 @@ static int on_verify(X509_STORE_CTX *ctx, void *arg)
     int ok = t->request->insecure ? 1 : X509_verify_cert(ctx);
     if (ok != 1) {
         note_refusal(t, ctx);
+    }
+    const X509 *cert = X509_STORE_CTX_get0_cert(ctx);
+    if (t->peer != NULL && cert != NULL) {
+        irsafs_certificate_read(cert, &t->peer->certificate);
     }
     return ok;
 }
@@ -346,6 +351,16 @@ static int64_t retry_after_ms(const struct transfer *t)
     return seconds > INT64_MAX / 1000 ? INT64_MAX : (int64_t)seconds * 1000;
 }
 
+static int64_t date_unix_s(const struct transfer *t)
+{
+    struct curl_header *header;
+    if (curl_easy_header(t->curl, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
+        return 0;
+    }
+    time_t date = curl_getdate(header->value, NULL);
+    return date > 0 ? date : 0;
+}
+
 /* OpenSSL 3.0 crashes later when its default context could not be made, and curl does not look. */
 enum irsafs_code irsafs_http_start(struct irsafs_error *err)
 {
@@ -354,6 +369,20 @@ enum irsafs_code irsafs_http_start(struct irsafs_error *err)
         return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for TLS");
     }
     return IRSAFS_OK;
+}
+
+static enum irsafs_code begin(struct transfer *t, struct irsafs_error *err)
+{
+    if (!irsafs_url_parse(t->request->url, &t->url)) {
+        return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "not a plain http or https URL");
+    }
+    memcpy(t->host, t->url.host.ptr, t->url.host.len);
+    int64_t left_ms = t->request->deadline_ms - irsafs_clock_boot_ms();
+    if (left_ms <= 0) {
+        return irsafs_error_set(err, IRSAFS_E_TIMEOUT, "no time left to ask %.100s", t->host);
+    }
+    return prepare(t, left_ms) ? IRSAFS_OK
+                               : irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a request");
 }
 
 enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
@@ -365,16 +394,9 @@ enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
     IRSAFS_CLEANUP(transfer_deinit) struct transfer t = {.request = request, .body = body};
     *ret_refused = false;
     *ret_answer = (struct irsafs_http_answer){.retry_after_ms = -1};
-    if (!irsafs_url_parse(request->url, &t.url)) {
-        return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "not a plain http or https URL");
-    }
-    memcpy(t.host, t.url.host.ptr, t.url.host.len);
-    int64_t left_ms = request->deadline_ms - irsafs_clock_boot_ms();
-    if (left_ms <= 0) {
-        return irsafs_error_set(err, IRSAFS_E_TIMEOUT, "no time left to ask %.100s", t.host);
-    }
-    if (!prepare(&t, left_ms)) {
-        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a request");
+    enum irsafs_code code = begin(&t, err);
+    if (code != IRSAFS_OK) {
+        return code;
     }
     CURLcode result = curl_easy_perform(t.curl);
     ret_answer->certificate_expires_unix_s = t.certificate_expires_unix_s;
@@ -383,7 +405,37 @@ enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
     }
     ret_answer->status = t.head.status;
     ret_answer->retry_after_ms = retry_after_ms(&t);
+    ret_answer->date_unix_s = date_unix_s(&t);
     return IRSAFS_OK;
+}
+
+enum irsafs_code irsafs_http_probe(const struct irsafs_http_request *request,
+                                   struct irsafs_http_peer *ret_peer,
+                                   struct irsafs_error *err)
+{
+    IRSAFS_CLEANUP(transfer_deinit) struct transfer t = {.request = request, .peer = ret_peer};
+    *ret_peer = (struct irsafs_http_peer){.resolved = false};
+    enum irsafs_code code = begin(&t, err);
+    if (code != IRSAFS_OK) {
+        return code;
+    }
+    if (curl_easy_setopt(t.curl, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK) {
+        return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for a request");
+    }
+    CURLcode result = curl_easy_perform(t.curl);
+    curl_off_t resolved = 0;
+    curl_off_t connected = 0;
+    char *address = NULL;
+    (void)curl_easy_getinfo(t.curl, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+    (void)curl_easy_getinfo(t.curl, CURLINFO_CONNECT_TIME_T, &connected);
+    (void)curl_easy_getinfo(t.curl, CURLINFO_PRIMARY_IP, &address);
+    ret_peer->resolved = resolved > 0;
+    ret_peer->connected = connected > 0;
+    if (address != NULL && ret_peer->connected) {
+        (void)snprintf(ret_peer->address, sizeof(ret_peer->address), "%s", address);
+    }
+    bool refused = false;
+    return result == CURLE_OK ? IRSAFS_OK : translate(&t, result, &refused, err);
 }
 
 void irsafs_http_print_versions(FILE *out)

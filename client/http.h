@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "client/certificate.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,15 @@ struct irsafs_http_answer {
     long status;
     int64_t retry_after_ms;             /* as the peer said; -1: nothing (or nothing sensible) */
     int64_t certificate_expires_unix_s; /* of the peer's own, trusted or not; 0: none was seen */
+    int64_t date_unix_s;                /* of the header Date; 0: it did not say */
+};
+
+/* Who is at the other end, and how far we came. With a proxy the first three are the proxy's. */
+struct irsafs_http_peer {
+    bool resolved;    /* there is an address */
+    bool connected;   /* TCP */
+    char address[48]; /* "" when not connected */
+    struct irsafs_certificate certificate;
 };
 
 /* Once, before anything else that uses TLS or hashes. E_MEMORY. */
@@ -44,6 +54,12 @@ enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
                                   struct irsafs_http_answer *ret_answer,
                                   bool *ret_refused,
                                   struct irsafs_error *err) IRSAFS_MUST_CHECK;
+
+/* Connects as irsafs_http_send would, TLS included, and sends nothing: json and credential do not matter.
+ * Errors as above, as far as they can come; *ret_peer is set in every case. */
+enum irsafs_code irsafs_http_probe(const struct irsafs_http_request *request,
+                                   struct irsafs_http_peer *ret_peer,
+                                   struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
 /* "libcurl 7.88.1" and "OpenSSL 3.0.15", a line each. */
 void irsafs_http_print_versions(FILE *out);

@@ -91,6 +91,31 @@ static json_t *decode_claims(struct irsafs_str part)
     return len < (int)padding ? NULL : json_loadb((char *)text, (size_t)len - padding, 0, NULL);
 }
 
+/* 0 for another type, too. */
+static int64_t take_time(const json_t *claims, const char *key, int64_t now_unix_s)
+{
+    json_int_t time = json_integer_value(json_object_get(claims, key));
+    return time > now_unix_s - YEAR_S && time < now_unix_s + YEAR_S && time > 0 ? time : 0;
+}
+
+/* Appends what is a text and fits whole. */
+static void take_text(const json_t *value, char text[256])
+{
+    const char *more = json_string_value(value);
+    size_t len = strlen(text);
+    if (more != NULL && len + (len > 0 ? 1 : 0) + strlen(more) < 256) {
+        (void)snprintf(text + len, 256 - len, "%s%s", len > 0 ? " " : "", more);
+    }
+}
+
+static void take_audience(const json_t *aud, char text[256])
+{
+    take_text(aud, text); /* one, or an array of them (RFC 7519) */
+    for (size_t i = 0; i < json_array_size(aud); i++) {
+        take_text(json_array_get(aud, i), text);
+    }
+}
+
 void irsafs_jwt_hint_read(const char *token, int64_t now_unix_s, struct irsafs_jwt_hint *ret_hint)
 {
     *ret_hint = (struct irsafs_jwt_hint){.sub = ""};
@@ -102,12 +127,11 @@ void irsafs_jwt_hint_read(const char *token, int64_t now_unix_s, struct irsafs_j
     if (claims == NULL) {
         claims = decode_claims(part);
     }
-    json_int_t exp = json_integer_value(json_object_get(claims, "exp")); /* 0 for another type */
-    if (exp > now_unix_s - YEAR_S && exp < now_unix_s + YEAR_S && exp > 0) {
-        ret_hint->expires_unix_s = exp;
-    }
-    const char *sub = json_string_value(json_object_get(claims, "sub"));
-    if (sub != NULL && strlen(sub) < sizeof(ret_hint->sub)) {
-        memcpy(ret_hint->sub, sub, strlen(sub) + 1);
-    }
+    ret_hint->readable = json_is_object(claims);
+    ret_hint->expires_unix_s = take_time(claims, "exp", now_unix_s);
+    ret_hint->issued_unix_s = take_time(claims, "iat", now_unix_s);
+    ret_hint->not_before_unix_s = take_time(claims, "nbf", now_unix_s);
+    take_text(json_object_get(claims, "sub"), ret_hint->sub);
+    take_text(json_object_get(claims, "iss"), ret_hint->iss);
+    take_audience(json_object_get(claims, "aud"), ret_hint->aud);
 }

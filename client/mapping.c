@@ -77,6 +77,7 @@ enum irsafs_code irsafs_mapping_post(const struct irsafs_mapping_request *reques
     struct irsafs_http_answer answer;
     enum irsafs_code code = irsafs_http_send(&http, body, &answer, &hints->connect_refused, err);
     hints->certificate_expires_unix_s = answer.certificate_expires_unix_s;
+    hints->date_unix_s = answer.date_unix_s;
     if (code != IRSAFS_OK || answer.status == 200) {
         return code;
     }

@@ -14,6 +14,7 @@
 /* What the mapping service wants us to know beside the text. */
 struct irsafs_mapping_hints {
     int64_t retry_after_ms; /* -1: it did not say */
+    int64_t date_unix_s;    /* 0: it did not say */
     bool connect_refused;
     bool again;                         /* 401 or 403: a newer token may help */
     int64_t certificate_expires_unix_s; /* 0: not known */

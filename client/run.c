@@ -55,7 +55,7 @@ static enum irsafs_code read_labels(const char *path,
 
 /* The id that the labels give; false when they give none. */
 static enum irsafs_code id_from_labels(const struct labels *labels,
-                                       char ret_id[64],
+                                       struct irsafs_run *run,
                                        bool *ret_found,
                                        struct irsafs_error *err)
 {
@@ -65,10 +65,11 @@ static enum irsafs_code id_from_labels(const struct labels *labels,
         if (label->value[0] == '\0' || (i != EXECUTION_ID && !has_prefix)) {
             continue; /* in a cluster's pod the name is that of the cluster's kind */
         }
-        if (!take(ret_id, label->value + (has_prefix ? 4 : 0))) {
+        if (!take(run->id, label->value + (has_prefix ? 4 : 0))) {
             return irsafs_error_set(err, IRSAFS_E_LABELS, "label %s does not hold a run id",
                                     label->key);
         }
+        run->from = label->key;
         *ret_found = true;
         return IRSAFS_OK;
     }
@@ -76,16 +77,17 @@ static enum irsafs_code id_from_labels(const struct labels *labels,
     return IRSAFS_OK;
 }
 
-static enum irsafs_code id_from_environment(char ret_id[64], struct irsafs_error *err)
+static enum irsafs_code id_from_environment(struct irsafs_run *run, struct irsafs_error *err)
 {
     const char *value = irsafs_env("DOMINO_RUN_ID");
     if (value == NULL) {
         return irsafs_error_set(err, IRSAFS_E_NO_RUN_ID,
                                 "neither labels nor settings say which run this is");
     }
-    if (!take(ret_id, value)) {
+    if (!take(run->id, value)) {
         return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "DOMINO_RUN_ID is not a run id");
     }
+    run->from = "DOMINO_RUN_ID";
     return IRSAFS_OK;
 }
 
@@ -103,7 +105,7 @@ enum irsafs_code irsafs_run_find(const struct irsafs_client_settings *settings,
                                  struct irsafs_run *ret_run,
                                  struct irsafs_error *err)
 {
-    struct irsafs_run run = {.id = ""};
+    struct irsafs_run run = {.from = "--run-id"};
     struct labels labels = wanted;
     bool found = settings->run_id != NULL && take(run.id, settings->run_id);
     if (settings->labels != NULL) {
@@ -115,10 +117,10 @@ enum irsafs_code irsafs_run_find(const struct irsafs_client_settings *settings,
     }
     enum irsafs_code code = take_workload_type(&labels, run.workload_type, err);
     if (code == IRSAFS_OK && !found) {
-        code = id_from_labels(&labels, run.id, &found, err);
+        code = id_from_labels(&labels, &run, &found, err);
     }
     if (code == IRSAFS_OK && !found) {
-        code = id_from_environment(run.id, err);
+        code = id_from_environment(&run, err);
     }
     if (code == IRSAFS_OK) {
         *ret_run = run;

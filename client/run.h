@@ -9,6 +9,7 @@
 struct irsafs_run {
     char id[64];            /* without "run-" */
     char workload_type[64]; /* "" when the pod has none */
+    const char *from;       /* what named the id: a label, "--run-id" or "DOMINO_RUN_ID"; static */
 };
 
 /* First of: --run-id; label dominodatalab.com/execution-id; the labels app.kubernetes.io/name and

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 add_library(irsafs_client_lib STATIC
+    client/certificate.c
     client/check.c
     client/daemon.c
     client/deadline.c

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mountinfo.h"
 #include "fs/super/child.h"
 
 #include <dirent.h>
@@ -20,91 +21,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FSTYPE "fuse.irsafs"
-
 enum {
     ANSWER_LIMIT_MS = 1000,
     LOCK_RETRY_MS = 10,
     ORPHAN_LIMIT_MS = 500, /* twice as long as it serves */
     ORPHAN_RETRY_MS = 50,
-    LAYERS_MAX = 64,
 };
 
 /* ---- what is mounted there */
 
-/* mountinfo writes blank, tab, newline and backslash as \ooo (proc(5)). In place. */
-static void unescape(char *text)
+/* The topmost mount on path. Returns 0, ENOENT: there is none, or ENOMEM. */
+static int top_layer(const char *path, struct irsafs_layer *ret_top)
 {
-    char *to = text;
-    for (const char *from = text; *from != '\0'; to++) {
-        bool octal = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != '\0' &&
-                     from[3] != '\0';
-        if (octal) {
-            *to = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
-            from += 4;
-        } else {
-            *to = *from++;
-        }
-    }
-    *to = '\0';
-}
-
-struct layer {
-    int id, parent;
-    bool ours;
-};
-
-/* Reads a line of mountinfo, "36 35 98:0 /root MOUNTPOINT options [tags] - TYPE source options", and
- * says whether it is a mount on path. Takes the line apart. */
-static bool read_layer(char *line, const char *path, struct layer *ret_layer)
-{
-    const char *type = strstr(line, " - ");
-    bool ours = type != NULL && strncmp(type + 3, FSTYPE " ", sizeof(FSTYPE)) == 0;
-    char *fields[5] = {0};
-    for (size_t i = 0; i < IRSAFS_COUNT(fields); i++) {
-        fields[i] = strsep(&line, " ");
-    }
-    if (fields[4] == NULL) {
-        return false;
-    }
-    unescape(fields[4]);
-    *ret_layer =
-        (struct layer){(int)strtol(fields[0], NULL, 10), (int)strtol(fields[1], NULL, 10), ours};
-    return strcmp(fields[4], path) == 0;
-}
-
-/* The topmost mount on path, which is the one that is no other one's parent. Returns 0, ENOENT: there is
- * none, or ENOMEM. */
-static int top_layer(const char *path, struct layer *ret_top)
-{
-    FILE *file = fopen("/proc/self/mountinfo", "re");
-    if (file == NULL) {
-        return errno == ENOMEM ? ENOMEM : ENOENT;
-    }
-    struct layer layers[LAYERS_MAX];
+    struct irsafs_layer layers[IRSAFS_LAYERS_MAX];
     size_t n = 0;
-    char *line = NULL;
-    size_t size = 0;
-    while (n < LAYERS_MAX && getline(&line, &size, file) > 0) {
-        n += read_layer(line, path, &layers[n]) ? 1 : 0;
+    int errnum = irsafs_layers_read(path, layers, &n);
+    if (errnum != 0) {
+        return errnum == ENOMEM ? ENOMEM : ENOENT;
     }
-    bool whole = n == LAYERS_MAX || feof(file) != 0;
-    free(line);
-    (void)fclose(file);
-    if (!whole) {
-        return ENOMEM;
+    const struct irsafs_layer *top = irsafs_layers_top(layers, n);
+    if (top == NULL) {
+        return ENOENT;
     }
-    for (size_t i = 0; i < n; i++) {
-        bool covered = false;
-        for (size_t k = 0; k < n; k++) {
-            covered = covered || layers[k].parent == layers[i].id;
-        }
-        if (!covered) {
-            *ret_top = layers[i];
-            return 0;
-        }
-    }
-    return ENOENT;
+    *ret_top = *top;
+    return 0;
 }
 
 enum life { ALIVE, DEAD, SILENT };
@@ -148,8 +88,8 @@ static enum life ask(const char *path)
 static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
 {
     int waited_ms = 0;
-    for (int i = 0; i < LAYERS_MAX; i++) {
-        struct layer top = {.ours = false};
+    for (int i = 0; i < IRSAFS_LAYERS_MAX; i++) {
+        struct irsafs_layer top = {.ours = false};
         if (top_layer(path, &top) == ENOMEM) {
             return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory to see what is mounted on %s",
                                     path);
@@ -317,8 +257,8 @@ irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error
     (void)snprintf(data, sizeof(data),
                    "fd=%d,rootmode=40000,user_id=%u,group_id=%u,allow_other,default_permissions",
                    fd, (unsigned)getuid(), (unsigned)getgid());
-    if (mount("irsafs", place(m->below_fd, m->path, link), FSTYPE, MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              data) != 0) {
+    if (mount("irsafs", place(m->below_fd, m->path, link), IRSAFS_FSTYPE,
+              MS_NOSUID | MS_NODEV | MS_NOEXEC, data) != 0) {
         int saved_errno = errno;
         (void)irsafs_fd_close(fd);
         return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "mount on %s: %s", m->path,
