@@ -6,18 +6,13 @@ import json
 
 import pytest
 
-from lib.program import environment, run_as_user
+from lib.aws import BOTO_IDENTITY as IDENTITY, RunContainer, session_arn
+from lib.program import run_as_user
 from standin.mapping import GOLDEN_ROLES, role
-from standin.sts import StsStandIn
 
 UPDATE, READ, LIST = GOLDEN_ROLES
 ADDED = role("added")
 
-IDENTITY = """
-import boto3, json, sys
-session = boto3.Session(profile_name=sys.argv[1])
-print(json.dumps(session.client("sts").get_caller_identity()["Arn"]))
-"""
 PROFILES = "import boto3, json; print(json.dumps(boto3.Session().available_profiles))"
 LONG_LIVED = """
 import boto3, json, subprocess, sys
@@ -34,21 +29,10 @@ state(boto3.Session())
 @pytest.fixture
 def aws(world):
     """A mount, an STS and the environment of a run container."""
-    token = world.folder / "web-token"
-    token.write_text("web identity of the pod")
-    sts = StsStandIn(world.folder, token)
-    sts.know([*GOLDEN_ROLES, ADDED])
-    home = world.folder / "home"
-    home.mkdir()
-    home.chmod(0o777)
-    mount = world.mount("--min-refresh=0s", f"--web-identity-token-file={token}", "--wait=60s")
-    env = environment(
-        AWS_CONFIG_FILE=str(mount.config), AWS_DEFAULT_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true",
-        HOME=str(home), **sts.environment(),
-    )
-    yield mount, sts, env
-    sts.close()
-    assert sts.violations == [] and sts.refusals == []
+    here = RunContainer(world, roles=(ADDED,))
+    yield here.mount, here.sts, here.env
+    here.close()
+    assert here.sts.violations == [] and here.sts.refusals == []
 
 
 def boto(env: dict, code: str, *args: str):
@@ -65,10 +49,6 @@ def cli(env: dict, *args: str) -> str:
 
 def names(*roles) -> list:
     return [name for r in roles for name in (r.name, f"src_{r.name}")]
-
-
-def session_arn(r) -> str:
-    return f"arn:aws:sts::524112250363:assumed-role/{r.name}/session"
 
 
 def chain(r) -> list:

@@ -49,6 +49,9 @@ class StsStandIn(Server):
         self.web_token_file = web_token_file
         self.proxy_roles: set = set()
         self.asset_roles: set = set()
+        self.not_permitted: set = set()   # asset roles that no policy of their proxy role allows to assume
+        self.not_trusting: set = set()    # asset roles whose trust policy does not name their proxy role
+        self.one_account = False          # who has a proxy role needs no other one
         self.sessions: dict = {}
         self.refusals: list = []
         self.calls: list = []          # (action, role arn)
@@ -108,7 +111,7 @@ class StsStandIn(Server):
         if form.get("WebIdentityToken") != self.web_token_file.read_text():
             raise Refused("InvalidIdentityToken", "not the token of this pod")
         if form.get("RoleArn") not in self.proxy_roles:
-            raise Refused("AccessDenied", f"{form.get('RoleArn')} does not trust web identities")
+            raise Refused("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")
         return self._hand_out("web", form)
 
     def _assume(self, request: Request, form: dict) -> str:
@@ -117,11 +120,16 @@ class StsStandIn(Server):
             raise Refused("AccessDenied", "not signed with the key of a web identity")
         if form.get("RoleArn") not in self.asset_roles:
             raise Refused("AccessDenied", f"{form.get('RoleArn')} is not a role to assume")
+        if form["RoleArn"] in self.not_permitted | self.not_trusting:   # AWS has one sentence for both
+            user = _session_arn(session.role_arn)
+            raise Refused(
+                "AccessDenied", f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {form['RoleArn']}"
+            )
         return self._hand_out("chain", form)
 
     def _identity(self, request: Request, form: dict) -> str:
         session = self._signer(request)
-        if session.hop != "chain":
+        if session.hop != "chain" and not self.one_account:
             raise Refused("AccessDenied", "not signed with the key of the asset role")
         return f"<Arn>{_session_arn(session.role_arn)}</Arn><UserId>AROA:s</UserId><Account>{_account(session)}</Account>"
 
