@@ -33,10 +33,12 @@ struct irsafs_bell {
     _Atomic uint32_t busy;  /* bool, the notifier: one is under way; for tests/places */
 };
 
-/* Messages between supervisor and worker: of one size, one per packet. */
+/* Messages between supervisor and worker: of one size, one per packet, with some descriptors. */
+enum { IRSAFS_ORDER_FDS_MAX = 2 };
+
 enum irsafs_order_type {
     IRSAFS_ORDER_START = 1, /* worker: run the client for `flight`, at most timeout_ms */
-    IRSAFS_ORDER_LANDED, /* supervisor: it has ended; descriptors of its text and report come along */
+    IRSAFS_ORDER_LANDED,  /* supervisor: it has ended; with two descriptors: its text, its report */
     IRSAFS_ORDER_TAKEN,   /* worker: its text and report are not needed any more */
     IRSAFS_ORDER_STOP,    /* supervisor: answer everybody; drain */
     IRSAFS_ORDER_STOPPED, /* worker: done */

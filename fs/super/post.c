@@ -17,22 +17,22 @@ bool irsafs_post_open(int *ret_fd, int *ret_worker_end)
     return true;
 }
 
-void irsafs_post_send(int fd, const struct irsafs_order *order, const int fds[2])
+void irsafs_post_send(int fd, const struct irsafs_order *order, const int *fds, size_t n_fds)
 {
     union {
         struct cmsghdr align;
-        char bytes[CMSG_SPACE(2 * sizeof(int))];
+        char bytes[CMSG_SPACE(IRSAFS_ORDER_FDS_MAX * sizeof(int))];
     } control = {.bytes = {0}};
     struct iovec iov = {(void *)(uintptr_t)order, sizeof(*order)}; /* sendmsg only reads */
     struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (fds != NULL) {
+    if (n_fds > 0) {
         message.msg_control = control.bytes;
-        message.msg_controllen = sizeof(control.bytes);
+        message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
         struct cmsghdr *c = CMSG_FIRSTHDR(&message);
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(2 * sizeof(int));
-        memcpy(CMSG_DATA(c), fds, 2 * sizeof(int));
+        c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
     }
     (void)sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -155,7 +155,7 @@ static void start_worker(struct supervisor *s)
     start_ours(s, &s->worker, argv, SIGTERM, handings, IRSAFS_COUNT(handings));
     (void)irsafs_fd_close(worker_end);
     if (s->stop_ms != 0) {
-        irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL);
+        irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL, 0);
     }
 }
 
@@ -192,8 +192,8 @@ static void report_flight(const struct supervisor *s)
                                        .code = (uint32_t)f->failure,
                                        .wait_status = f->wait_status,
                                        .killed = f->killed};
-    const int fds[2] = {f->text_fd, f->report_fd};
-    irsafs_post_send(s->post_fd, &order, f->failure != IRSAFS_OK ? NULL : fds);
+    const int fds[] = {f->text_fd, f->report_fd};
+    irsafs_post_send(s->post_fd, &order, fds, f->failure != IRSAFS_OK ? 0 : IRSAFS_COUNT(fds));
 }
 
 /* A worker that has taken over asks again for the flight of the one before it. */
@@ -245,7 +245,7 @@ static void on_stop_signal(struct supervisor *s, int number)
         irsafs_log(IRSAFS_LOG_INFO, "stopping", IRSAFS_LOG_NUMBER("signal", number));
         s->stop_ms = irsafs_clock_boot_ms() + STOP_LIMIT_MS;
         irsafs_flight_kill(&s->flight);
-        irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL);
+        irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL, 0);
     }
 }
 

@@ -15,8 +15,9 @@ enum irsafs_control_result {
     IRSAFS_CONTROL_GONE, /* the supervisor has ended */
 };
 
-/* The descriptors that came along, or -1: the caller's. */
-enum irsafs_control_result
-irsafs_control_receive(struct irsafs_order *ret_order, int *ret_text_fd, int *ret_report_fd);
+/* ret_fds: the descriptors that came along, then -1: the caller's. Some can be missing: the table of
+ * descriptors was full. */
+enum irsafs_control_result irsafs_control_receive(struct irsafs_order *ret_order,
+                                                  int ret_fds[IRSAFS_ORDER_FDS_MAX]);
 
 #endif

@@ -313,11 +313,10 @@ static void on_control(evutil_socket_t fd, short what, void *user)
 {
     struct worker *w = user;
     struct irsafs_order order = {.type = 0};
-    int text_fd;
-    int report_fd;
+    int fds[IRSAFS_ORDER_FDS_MAX];
     (void)fd;
     (void)what;
-    switch (irsafs_control_receive(&order, &text_fd, &report_fd)) {
+    switch (irsafs_control_receive(&order, fds)) {
     case IRSAFS_CONTROL_NOTHING:
         return;
     case IRSAFS_CONTROL_GONE:
@@ -327,7 +326,7 @@ static void on_control(evutil_socket_t fd, short what, void *user)
         break;
     }
     if (order.type == IRSAFS_ORDER_LANDED) {
-        on_landed(w, &order, text_fd, report_fd);
+        on_landed(w, &order, fds[0], fds[1]);
         irsafs_core_commit(w->core, give_back);
         irsafs_control_send(
             &(struct irsafs_order){.type = IRSAFS_ORDER_TAKEN, .flight = order.flight});
@@ -336,8 +335,9 @@ static void on_control(evutil_socket_t fd, short what, void *user)
     } else if (order.type == IRSAFS_ORDER_STOP) {
         stop(w);
     }
-    (void)irsafs_fd_close(text_fd);
-    (void)irsafs_fd_close(report_fd);
+    for (size_t i = 0; i < IRSAFS_COUNT(fds); i++) {
+        (void)irsafs_fd_close(fds[i]);
+    }
 }
 
 static void on_fuse(evutil_socket_t fd, short what, void *user)
