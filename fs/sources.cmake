@@ -33,6 +33,8 @@ set(IRSAFS_SOURCES
     fs/super/supervisor.c
     fs/worker/answer.c
     fs/worker/control.c
+    fs/worker/metrics.c
+    fs/worker/process.c
     fs/worker/status.c
     fs/worker/worker.c
 )

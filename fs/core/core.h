@@ -185,6 +185,8 @@ enum irsafs_state {
     IRSAFS_STATE_STALE, /* last-good text with comment lines on top */
     IRSAFS_STATE_NONE,  /* comment lines only */
 };
+/* "empty", "pending", ... Static string. */
+const char *irsafs_state_name(enum irsafs_state state);
 
 struct irsafs_view {
     enum irsafs_state state;

@@ -48,3 +48,22 @@ struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
     }
     return v;
 }
+
+const char *irsafs_state_name(enum irsafs_state state)
+{
+    switch (state) {
+    case IRSAFS_STATE_EMPTY:
+        return "empty";
+    case IRSAFS_STATE_PENDING:
+        return "pending";
+    case IRSAFS_STATE_FRESH:
+        return "fresh";
+    case IRSAFS_STATE_AGING:
+        return "aging";
+    case IRSAFS_STATE_STALE:
+        return "stale";
+    case IRSAFS_STATE_NONE:
+        return "none";
+    }
+    return "";
+}

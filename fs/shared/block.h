@@ -4,6 +4,7 @@
 
 #include "fs/core/core.h"
 #include "fs/fuse/journal.h"
+#include "fs/shared/counters.h"
 #include "fs/shared/facts.h"
 
 #include <limits.h>
@@ -12,8 +13,9 @@
 #include <sys/types.h>
 
 /* The memory that outlives a worker: a memfd of the supervisor, mapped by each worker. Plain data, no
- * pointers. The supervisor writes the head before the first worker starts and reads nothing of it
- * later but two counters: whatever a worker leaves here, the supervisor does not follow it. */
+ * pointers. The supervisor writes the head before the first worker starts, and what it counts later;
+ * it reads nothing of it but two counters: whatever a worker leaves here, the supervisor does not
+ * follow it. */
 
 enum { IRSAFS_LAYOUT = 2 }; /* to be raised with every change of what follows */
 
@@ -37,12 +39,14 @@ struct irsafs_head {
     /* Grow with every answer and every heartbeat; `progress` also with every take-over that was
      * finished. */
     _Atomic uint64_t alive, progress;
+    _Atomic uint64_t watched[IRSAFS_WATCHED]; /* the supervisor's, for metrics: see counters.h */
 };
 
 /* What a worker knows beside the core, for `status` and the log. */
 struct irsafs_memory {
     bool core_ready; /* the core has been initialized */
     struct irsafs_client_facts facts;
+    struct irsafs_counters counters;
     char last_tls[16];
     uint32_t last_result; /* enum irsafs_code of the last flight: changes are logged once */
     uint64_t take_overs;

@@ -60,7 +60,18 @@ static bool share_memory(struct irsafs_connection *c, const struct irsafs_worker
     }
     head->settings = *settings;
     head->layout = IRSAFS_LAYOUT;
+    for (size_t i = 0; i < IRSAFS_WATCHED; i++) {
+        atomic_store(&head->watched[i], c->watched[i]);
+    }
     return true;
+}
+
+void irsafs_connection_count(struct irsafs_connection *c, enum irsafs_watched what)
+{
+    c->watched[what]++;
+    if (c->head != NULL) {
+        atomic_store(&c->head->watched[what], c->watched[what]);
+    }
 }
 
 enum irsafs_code irsafs_connection_open(struct irsafs_connection *c,

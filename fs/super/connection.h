@@ -13,11 +13,12 @@
 
 struct irsafs_connection {
     struct irsafs_mount mount;
-    int fuse_fd, clone_fd;          /* the clone: where the kernel gives none, a duplicate */
-    int block_fd, bell_fd;          /* memfds of fixed size */
-    int ring_fd, told_fd;           /* eventfds */
-    const struct irsafs_head *head; /* of the block: all of it that the supervisor maps */
+    int fuse_fd, clone_fd;    /* the clone: where the kernel gives none, a duplicate */
+    int block_fd, bell_fd;    /* memfds of fixed size */
+    int ring_fd, told_fd;     /* eventfds */
+    struct irsafs_head *head; /* of the block: all of it that the supervisor maps */
     const struct irsafs_bell *bell;
+    uint64_t watched[IRSAFS_WATCHED]; /* shown in the head; outlive the connection */
 };
 #define IRSAFS_CONNECTION_INIT(at)                                                                 \
     ((struct irsafs_connection){.mount = IRSAFS_MOUNT_INIT(at),                                    \
@@ -33,6 +34,9 @@ struct irsafs_connection {
 enum irsafs_code irsafs_connection_open(struct irsafs_connection *connection,
                                         const struct irsafs_worker_settings *settings,
                                         struct irsafs_error *err) IRSAFS_MUST_CHECK;
+
+/* One more of these; open or not. */
+void irsafs_connection_count(struct irsafs_connection *connection, enum irsafs_watched what);
 
 /* Aborts, unmounts and lets go of everything; may be opened again. */
 void irsafs_connection_close(struct irsafs_connection *connection);

@@ -124,7 +124,10 @@ static void start_ours(struct supervisor *s,
         irsafs_log(IRSAFS_LOG_ERROR, "process_not_started", IRSAFS_LOG_TEXT("process", p->name),
                    IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
         p->start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
+        return;
     }
+    irsafs_connection_count(&s->connection,
+                            p == &s->worker ? IRSAFS_WATCHED_WORKERS : IRSAFS_WATCHED_NOTIFIERS);
 }
 
 /* For argv: from the shared memory a process would have it from whoever was there before. */
@@ -284,6 +287,7 @@ static void give_up(struct supervisor *s)
                IRSAFS_LOG_TEXT("note", "no worker made progress"),
                IRSAFS_LOG_TEXT("action", "remount"));
     take_down(s);
+    irsafs_connection_count(&s->connection, IRSAFS_WATCHED_GIVE_UPS);
     s->idle_ticks = 0;
     s->sound_ticks = 0;
     s->untold_ticks = 0;

@@ -237,7 +237,6 @@ void irsafs_answer_read(const struct irsafs_answer_settings *settings,
         .retry_after_ms = json_is_integer(retry_after) ? json_integer_value(retry_after) : -1,
         .connect_refused = json_is_true(json_object_get(report, "connect_refused")),
     };
-    facts->n_dropped = 0;
     copy_word(json_object_get(report, "identity"), landing.identity, sizeof(landing.identity));
     judge(settings, wait_status, killed, report, &landing);
     if (landing.error.code == IRSAFS_OK && garbled) {

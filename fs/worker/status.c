@@ -13,25 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *state_name(enum irsafs_state state)
-{
-    switch (state) {
-    case IRSAFS_STATE_EMPTY:
-        return "empty";
-    case IRSAFS_STATE_PENDING:
-        return "pending";
-    case IRSAFS_STATE_FRESH:
-        return "fresh";
-    case IRSAFS_STATE_AGING:
-        return "aging";
-    case IRSAFS_STATE_STALE:
-        return "stale";
-    case IRSAFS_STATE_NONE:
-        return "none";
-    }
-    return "";
-}
-
 /* What a reader gets now; null while that is not known: the fetch may bring a text or fail. */
 static json_t *source(const struct irsafs_view *v)
 {
@@ -126,7 +107,7 @@ static json_t *document(const struct irsafs_status *s)
         "s:n,"
         " s:o, s:i}",
         "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint",
-        path_word(s->settings->mountpoint), "state", state_name(v->state), "stale",
+        path_word(s->settings->mountpoint), "state", irsafs_state_name(v->state), "stale",
         v->state == IRSAFS_STATE_STALE, "generation", (json_int_t)v->generation, "profiles",
         integer_if(v->have_text, v->profiles), "bytes", (json_int_t)v->bytes, "age_ms",
         integer_if(v->have_text, v->age_ms), "ttl_ms", (json_int_t)v->ttl_ms, "next_change_ms",

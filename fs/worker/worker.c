@@ -12,6 +12,7 @@
 #include "fs/shared/handed.h"
 #include "fs/worker/answer.h"
 #include "fs/worker/control.h"
+#include "fs/worker/metrics.h"
 #include "fs/worker/status.h"
 
 #include <errno.h>
@@ -179,6 +180,7 @@ on_landed(struct worker *w, const struct irsafs_order *order, int text_fd, int r
         return; /* a worker before us has had it */
     }
     irsafs_core_save(w->core, w->memory, sizeof(*w->memory));
+    w->memory->facts.n_dropped = 0;
     if (order->code != 0) {
         (void)irsafs_error_set(&landing.error, irsafs_code_from_number((long)order->code),
                                order->code == IRSAFS_E_CLIENT_START
@@ -192,8 +194,11 @@ on_landed(struct worker *w, const struct irsafs_order *order, int text_fd, int r
         irsafs_answer_read(&settings, order->wait_status, order->killed != 0, text_fd, report_fd,
                            &text, &landing, &w->memory->facts);
     }
-    irsafs_core_landed(w->core, order->flight, &landing, irsafs_clock_boot_ms(),
-                       irsafs_clock_real());
+    int64_t now_ms = irsafs_clock_boot_ms();
+    irsafs_core_landed(w->core, order->flight, &landing, now_ms, irsafs_clock_real());
+    irsafs_counters_landed(&w->memory->counters, &landing, w->memory->facts.n_dropped,
+                           irsafs_core_view(w->core, now_ms).last_flight_ms,
+                           irsafs_clock_real().tv_sec);
     log_landing(w, &landing);
     log_tls(w->memory);
     irsafs_buf_deinit(&text);
