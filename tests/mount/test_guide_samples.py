@@ -52,6 +52,8 @@ def test_sample_runs(world, container, name):
     assert "Traceback" not in out + ran.err and container.sts.refusals == []
     if re.search(SAYS_WHO, text):
         assert session_arn(ROLE) in out or f"{ROLE.proxy_arn.split(':')[4]}:assumed-role/{ROLE.name}" in out
+    if re.search("available_profiles|list-profiles", text):
+        assert f"src_{ROLE.name}" in out, "no list of profiles"
     if "refresh" in text:
         assert ADDED.name in out, "the new role is not in the list"
     secrets = [s for session in container.sts.sessions.values() for s in (session.secret, session.token)]
