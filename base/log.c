@@ -11,6 +11,7 @@
 
 static enum irsafs_log_level threshold = IRSAFS_LOG_INFO;
 static unsigned long n_lost; /* lines that nobody took */
+static uint64_t n_lost_ever;
 
 void irsafs_log_set_level(enum irsafs_log_level level)
 {
@@ -53,6 +54,12 @@ void irsafs_log_event(enum irsafs_log_level level,
         .level = level, .name = event, .at = irsafs_clock_real(), .fields = fields};
     if (!tell_of_lost(&e.at) || !write_line(&e)) {
         n_lost++;
+        n_lost_ever++;
     }
     errno = saved_errno;
+}
+
+uint64_t irsafs_log_lost(void)
+{
+    return n_lost_ever;
 }

@@ -60,6 +60,9 @@ void irsafs_log_event(enum irsafs_log_level level,
                       const char *event,
                       const struct irsafs_log_field *fields);
 
+/* Lines of this process that nobody took. */
+uint64_t irsafs_log_lost(void);
+
 /* Process-wide level; default info. */
 void irsafs_log_set_level(enum irsafs_log_level level);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/worker/metrics.h"
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "version.h"
 
 #include <inttypes.h>
@@ -262,6 +264,11 @@ static void put_give_ups(struct output *o, const struct irsafs_metrics *m)
     put(o, (int64_t)m->watched[IRSAFS_WATCHED_GIVE_UPS]);
 }
 
+static void put_lost(struct output *o, const struct irsafs_metrics *m)
+{
+    put(o, (int64_t)m->log_lines_lost);
+}
+
 static void put_cpu(struct output *o, const struct irsafs_metrics *m)
 {
     put_seconds(o, "", m->process.cpu_ms);
@@ -338,6 +345,8 @@ static const struct family {
      put_restarts},
     {"irsafs_connections_given_up_total", "counter",
      "Mounts made anew because no worker made progress.", put_give_ups},
+    {"irsafs_log_lines_lost_total", "counter", "Log lines of the worker process that nobody took.",
+     put_lost},
     {"process_cpu_seconds_total", "counter", "CPU time of the worker process.", put_cpu},
     {"process_resident_memory_bytes", "gauge", "Resident memory of the worker process.",
      put_resident},
@@ -357,4 +366,24 @@ bool irsafs_metrics_render(const struct irsafs_metrics *metrics, struct irsafs_b
         f->put(&o, metrics);
     }
     return !o.failed;
+}
+
+struct irsafs_str irsafs_metrics_scrape(struct irsafs_block *block,
+                                        const struct irsafs_process *process)
+{
+    static struct irsafs_buf text = {.max = IRSAFS_METRICS_MAX};
+    struct irsafs_view view = irsafs_core_view(irsafs_block_core(block), irsafs_clock_boot_ms());
+    struct irsafs_metrics m = {
+        .view = &view,
+        .facts = &block->memory.facts,
+        .counters = &block->memory.counters,
+        .take_overs = block->memory.take_overs,
+        .log_lines_lost = irsafs_log_lost(),
+        .process = irsafs_process_look(process),
+    };
+    for (size_t i = 0; i < IRSAFS_WATCHED; i++) {
+        m.watched[i] = atomic_load(&block->head.watched[i]);
+    }
+    bool whole = irsafs_metrics_render(&m, &text);
+    return whole ? (struct irsafs_str){text.data, text.len} : (struct irsafs_str){"", 0};
 }

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/str.h"
 #include "fs/core/core.h"
 #include "fs/shared/block.h"
 #include "fs/worker/process.h"
@@ -19,6 +20,7 @@ struct irsafs_metrics {
     const struct irsafs_client_facts *facts;
     const struct irsafs_counters *counters;
     uint64_t take_overs;
+    uint64_t log_lines_lost; /* by this process */
     uint64_t watched[IRSAFS_WATCHED];
     struct irsafs_process_facts process;
 };
@@ -29,6 +31,10 @@ enum { IRSAFS_METRICS_MAX = 32 << 10 }; /* bytes that are enough for any of them
  * allocate. False without memory or room; then the text is not to be used. */
 bool irsafs_metrics_render(const struct irsafs_metrics *metrics,
                            struct irsafs_buf *ret_text) IRSAFS_MUST_CHECK;
+
+/* All that is known now. Valid until the next call; len 0 without memory. */
+struct irsafs_str irsafs_metrics_scrape(struct irsafs_block *block,
+                                        const struct irsafs_process *process) IRSAFS_MUST_CHECK;
 
 /* Counts a flight that has ended after took_ms, at unix_s; n_dropped: items of its answer that were
  * dropped. */

@@ -147,6 +147,7 @@ static void test_what_is_known_is_shown(void **arg)
     facts.token_expires_s = 1700000000;
     memcpy(facts.endpoint_tls, "insecure", 9);
     m.take_overs = 8;
+    m.log_lines_lost = 11;
     m.watched[IRSAFS_WATCHED_WORKERS] = 3;
     m.watched[IRSAFS_WATCHED_NOTIFIERS] = 2;
     m.watched[IRSAFS_WATCHED_GIVE_UPS] = 1;
@@ -179,6 +180,7 @@ static void test_what_is_known_is_shown(void **arg)
         "irsafs_process_restarts_total{process=\"worker\"} 2",
         "irsafs_process_restarts_total{process=\"notifier\"} 1",
         "irsafs_connections_given_up_total 1",
+        "irsafs_log_lines_lost_total 11",
         "process_cpu_seconds_total 0.042",
         "process_resident_memory_bytes 2097152",
         "process_virtual_memory_bytes 8388608",
