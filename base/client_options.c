@@ -151,26 +151,6 @@ static const struct {
     {"sandbox", is_sandbox_mode, "required, best-effort or off"},
 };
 
-/* A value that the environment gave is the environment's own bytes. */
-static bool find_variable(const struct irsafs_option *o, const char *value, char ret_name[64])
-{
-    char name[64] = "";
-    for (const char *at = o->env; at != NULL && *at != '\0'; at += strspn(at, " ")) {
-        at += *at == '?' ? 1 : 0;
-        size_t len = strcspn(at, " ");
-        if (len < sizeof(name)) {
-            memcpy(name, at, len);
-            name[len] = '\0';
-            if (irsafs_env(name) == value) {
-                memcpy(ret_name, name, sizeof(name));
-                return true;
-            }
-        }
-        at += len;
-    }
-    return false;
-}
-
 static enum irsafs_code
 check_option(const struct irsafs_option *o, const char *value, struct irsafs_error *err)
 {
@@ -178,13 +158,7 @@ check_option(const struct irsafs_option *o, const char *value, struct irsafs_err
         if (strcmp(o->name, forms[i].name) != 0 || forms[i].good(value)) {
             continue;
         }
-        char variable[64];
-        if (find_variable(o, value, variable)) {
-            return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "%s is not %s", variable,
-                                    forms[i].wanted);
-        }
-        return irsafs_error_set(err, IRSAFS_E_BAD_FLAG_VALUE, "--%s is not %s", o->name,
-                                forms[i].wanted);
+        return irsafs_option_refuse(o, value, forms[i].wanted, err);
     }
     return IRSAFS_OK;
 }

@@ -186,6 +186,37 @@ from_environment(const struct irsafs_option *o, void *settings, struct irsafs_er
     return IRSAFS_OK;
 }
 
+/* A value that the environment gave is the environment's own bytes. */
+static bool find_variable(const struct irsafs_option *o, const char *value, char ret_name[64])
+{
+    char name[64] = "";
+    for (const char *at = o->env; at != NULL && *at != '\0'; at += strspn(at, " ")) {
+        at += *at == '?' ? 1 : 0;
+        size_t len = strcspn(at, " ");
+        if (len < sizeof(name)) {
+            memcpy(name, at, len);
+            name[len] = '\0';
+            if (irsafs_env(name) == value) {
+                memcpy(ret_name, name, sizeof(name));
+                return true;
+            }
+        }
+        at += len;
+    }
+    return false;
+}
+
+enum irsafs_code irsafs_option_refuse(const struct irsafs_option *o,
+                                      const char *value,
+                                      const char *wanted,
+                                      struct irsafs_error *err)
+{
+    char variable[64];
+    return find_variable(o, value, variable)
+               ? irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "%s is not %s", variable, wanted)
+               : irsafs_error_set(err, IRSAFS_E_BAD_FLAG_VALUE, "--%s is not %s", o->name, wanted);
+}
+
 /* The parse in progress. A bit of seen[t] says that the option of table t came as a flag. */
 enum { TABLES_MAX = 4 };
 struct parse {

@@ -65,6 +65,13 @@ enum irsafs_code irsafs_options_parse(const struct irsafs_option_table *tables,
                                       bool *ret_help,
                                       struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
+/* The value of a STRING option is none of those wanted: the error names flag or variable, whichever gave
+ * it, never the value, which may be a secret. */
+enum irsafs_code irsafs_option_refuse(const struct irsafs_option *option,
+                                      const char *value,
+                                      const char *wanted,
+                                      struct irsafs_error *err);
+
 /* The options part of --help, at most 80 columns. */
 void irsafs_options_print(FILE *out, const struct irsafs_option_table *tables, size_t n_tables);
 

@@ -27,6 +27,7 @@ struct settings {
     int64_t uid, gid, config_mode, refresh_mode;
     bool allow_nonempty;
     int64_t worker_uid;
+    const char *control, *metrics;
     const char *client;
     const char *kernel_features;
     int log_level;
@@ -92,7 +93,32 @@ static const struct irsafs_option freshness_options[] = {
      .help = "fetch at start instead of at the first look"},
 };
 
+/* Named, because their values are checked apart. */
+enum { CONTROL, METRICS, KERNEL_FEATURES };
 static const struct irsafs_option mount_options[] = {
+    [CONTROL] =
+        {.name = "control",
+         .env = "IRSAFS_CONTROL",
+         .type = IRSAFS_OPT_STRING,
+         .offset = FIELD(control),
+         .arg = "ADDR:PORT",
+         .shown_default = "127.0.0.1:6003",
+         .help =
+             "/healthz /livez /readyz /status /refresh and\n/metrics; a loopback address, or off"},
+    [METRICS] = {.name = "metrics",
+                 .env = "IRSAFS_METRICS",
+                 .type = IRSAFS_OPT_STRING,
+                 .offset = FIELD(metrics),
+                 .arg = "ADDR:PORT",
+                 .shown_default = "off",
+                 .help =
+                     "/metrics /livez /readyz only, for Prometheus,\nwhich cannot reach loopback"},
+    [KERNEL_FEATURES] = {.name = "kernel-features",
+                         .env = "IRSAFS_KERNEL_FEATURES",
+                         .type = IRSAFS_OPT_STRING,
+                         .offset = FIELD(kernel_features),
+                         .arg = "LIST",
+                         .help = "-epoch: do without FUSE_NOTIFY_INC_EPOCH"},
     {.name = "uid",
      .env = "IRSAFS_UID",
      .type = IRSAFS_OPT_UINT,
@@ -143,12 +169,6 @@ static const struct irsafs_option mount_options[] = {
      .arg = "PATH",
      .shown_default = "beside irsafs, else in PATH",
      .help = "the program that fetches"},
-    {.name = "kernel-features",
-     .env = "IRSAFS_KERNEL_FEATURES",
-     .type = IRSAFS_OPT_STRING,
-     .offset = FIELD(kernel_features),
-     .arg = "LIST",
-     .help = "-epoch: do without FUSE_NOTIFY_INC_EPOCH"},
     {.name = "log-level",
      .env = "IRSAFS_LOG_LEVEL ?LOG_LEVEL",
      .type = IRSAFS_OPT_LEVEL,
@@ -182,10 +202,32 @@ static enum irsafs_code
 parse_kernel_features(const char *list, bool *ret_epoch, struct irsafs_error *err)
 {
     if (list != NULL && strcmp(list, "-epoch") != 0) {
-        return irsafs_error_set(err, IRSAFS_E_BAD_FLAG_VALUE,
-                                "--kernel-features: '%.64s' is not '-epoch'", list);
+        return irsafs_option_refuse(&mount_options[KERNEL_FEATURES], list, "-epoch", err);
     }
     *ret_epoch = list == NULL;
+    return IRSAFS_OK;
+}
+
+/* The control endpoint can make us fetch: it is for who shares our loopback, and nobody else. */
+static enum irsafs_code parse_listeners(const struct settings *s,
+                                        struct irsafs_address ret_listeners[IRSAFS_LISTENERS],
+                                        struct irsafs_error *err)
+{
+    struct irsafs_address *control = &ret_listeners[IRSAFS_LISTENING_CONTROL];
+    struct irsafs_address *metrics = &ret_listeners[IRSAFS_LISTENING_METRICS];
+    if (!irsafs_address_parse(s->control, control) ||
+        (control->socket_len != 0 && !irsafs_address_is_loopback(control))) {
+        return irsafs_option_refuse(&mount_options[CONTROL], s->control,
+                                    "off or a loopback address and port, like 127.0.0.1:6003", err);
+    }
+    if (!irsafs_address_parse(s->metrics, metrics)) {
+        return irsafs_option_refuse(&mount_options[METRICS], s->metrics,
+                                    "off or a numeric address and port, like 0.0.0.0:9101", err);
+    }
+    if (irsafs_address_overlap(control, metrics)) {
+        return irsafs_option_refuse(&mount_options[METRICS], s->metrics,
+                                    "another port than that of --control", err);
+    }
     return IRSAFS_OK;
 }
 
@@ -197,6 +239,7 @@ struct plan {
     char wanted[PATH_MAX];     /* mount point as asked for */
     char mountpoint[PATH_MAX];
     char client_path[PATH_MAX];
+    struct irsafs_address listeners[IRSAFS_LISTENERS];
     bool epoch_allowed;
     bool help;
 };
@@ -214,6 +257,8 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .config_mode = 0444,
         .refresh_mode = 0666,
         .worker_uid = NOBODY,
+        .control = "127.0.0.1:6003",
+        .metrics = "off",
         .log_level = IRSAFS_LOG_INFO,
     };
     struct irsafs_option_table tables[] = {
@@ -251,7 +296,10 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         (size_t)snprintf(p->wanted, sizeof(p->wanted), "%s", argv[1]) >= sizeof(p->wanted)) {
         return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
     }
-    return parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err);
+    code = parse_listeners(&p->settings, p->listeners, err);
+    return code == IRSAFS_OK
+               ? parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err)
+               : code;
 }
 
 static bool has_token_source(const struct irsafs_client_settings *s)
@@ -311,6 +359,7 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
         .epoch_allowed = p->epoch_allowed,
         .supervisor = getpid(),
     };
+    memcpy(ret->listeners, p->listeners, sizeof(ret->listeners));
     copy_path(ret->core.mountpoint, sizeof(ret->core.mountpoint), p->mountpoint);
     copy_path(ret->mountpoint, sizeof(ret->mountpoint), p->mountpoint);
     copy_path(ret->token_path, sizeof(ret->token_path), p->client.web_identity_token_file);

@@ -2,6 +2,7 @@
 add_library(irsafs_core STATIC
     fs/core/content.c
     fs/core/core.c
+    fs/core/entry.c
     fs/core/files.c
     fs/core/notice.c
     fs/core/schedule.c
@@ -24,15 +25,22 @@ set(IRSAFS_SOURCES
     fs/fuse/session.c
     fs/fuse/version.c
     fs/notifier/notifier.c
+    fs/shared/address.c
     fs/super/child.c
     fs/super/connection.c
+    fs/super/environment.c
     fs/super/flight.c
+    fs/super/listener.c
     fs/super/mountpoint.c
     fs/super/post.c
     fs/super/spawn.c
     fs/super/supervisor.c
     fs/worker/answer.c
+    fs/worker/connections.c
     fs/worker/control.c
+    fs/worker/endpoint.c
+    fs/worker/host.c
+    fs/worker/land.c
     fs/worker/metrics.c
     fs/worker/process.c
     fs/worker/status.c

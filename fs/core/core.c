@@ -8,11 +8,8 @@
 #define NEVER INT64_MAX
 
 enum {
-    ATTR_SETTLE_MS = 20,    /* see file_entry */
-    STATUS_REUSE_MS = 100,  /* cp(1) compares the inode of its stat with that of its open */
-    PENDING_ENTRY_MS = 500, /* see pending_entry */
-    SUPERSEDED_ATTR_MS = 60 * 1000,
-    START_MS = 30 * 1000, /* so long after our start a refused connection is a late container */
+    STATUS_REUSE_MS = 100, /* cp(1) compares the inode of its stat with that of its open */
+    START_MS = 30 * 1000,  /* so long after our start a refused connection is a late container */
     START_RETRY_MS = 500,
     JITTER_TTL_MIN_MS = 60 * 1000, /* a shorter TTL is a test or a person's: taken exactly */
     UNDO_KEPT = 64 << 10,          /* more of the log is given back after a large transaction */
@@ -198,42 +195,6 @@ void irsafs_core_tick(struct irsafs_core *c, int64_t now_ms, struct timespec rea
 
 /* ---- looking */
 
-static struct irsafs_entry
-file_entry(const struct irsafs_core *c, const struct irsafs_inode *inode, int64_t now_ms)
-{
-    const struct irsafs_generation *g = irsafs_files_at(c, inode->generation);
-    struct irsafs_entry e = {
-        .ino = inode->ino,
-        .kind = (enum irsafs_kind)inode->kind,
-        .size = irsafs_files_size(c, g),
-        .mtime = g->mtime,
-        .attr_timeout_ms = SUPERSEDED_ATTR_MS,
-    };
-    if (inode->kind == IRSAFS_KIND_CONFIG && inode->current) {
-        e.entry_timeout_ms = irsafs_max_ms(0, irsafs_next_change_ms(c, now_ms) - now_ms);
-        e.attr_timeout_ms = e.entry_timeout_ms;
-    }
-    /* The kernel stores how long attributes are good before it stores the size, and fstat(2) reads
-     * both without the lock (fs/fuse/inode.c, fuse_change_attributes): attributes of an inode that
-     * was pending a moment ago are not to be cached. */
-    if (now_ms < g->ready_ms + ATTR_SETTLE_MS && inode->kind == IRSAFS_KIND_CONFIG) {
-        e.attr_timeout_ms = 0;
-    }
-    return e;
-}
-
-/* A pending inode becomes READY at a moment that is not known yet; the name must be asked for again
- * before the state that follows changes. */
-static struct irsafs_entry
-pending_entry(const struct irsafs_core *c, const struct irsafs_inode *inode, struct timespec real)
-{
-    return (struct irsafs_entry){
-        .ino = inode->ino,
-        .mtime = real,
-        .entry_timeout_ms = irsafs_min_ms(PENDING_ENTRY_MS, c->settings.ttl_ms / 5 * 4),
-    };
-}
-
 /* A LOOKUP of a READY name is an access: it may start a fetch in the background, or, when there is
  * nothing to show and the time for the next try has come, make the name pending. */
 static void access_ready(struct irsafs_core *c, int64_t now_ms)
@@ -272,7 +233,8 @@ irsafs_core_lookup_config(struct irsafs_core *c, int64_t now_ms, struct timespec
         cur = irsafs_current(c);
     }
     irsafs_files_lookup(c, &c->tables.inodes[c->files.current[IRSAFS_KIND_CONFIG] - 1]);
-    return irsafs_is_pending(cur) ? pending_entry(c, cur, real) : file_entry(c, cur, now_ms);
+    return irsafs_is_pending(cur) ? irsafs_pending_entry(c, cur, real)
+                                  : irsafs_file_entry(c, cur, now_ms);
 }
 
 enum irsafs_look irsafs_core_look(struct irsafs_core *c,
@@ -304,34 +266,6 @@ enum irsafs_look irsafs_core_look(struct irsafs_core *c,
     }
     *ret_waiter = irsafs_waiters_park(c, request, 0);
     return *ret_waiter != 0 ? IRSAFS_LOOK_PARKED : IRSAFS_LOOK_FULL;
-}
-
-const struct irsafs_generation *irsafs_core_file(const struct irsafs_core *c,
-                                                 uint64_t ino,
-                                                 int64_t now_ms,
-                                                 struct irsafs_entry *ret_entry)
-{
-    const struct irsafs_inode *inode = irsafs_files_find(c, ino);
-    if (inode == NULL || inode->state != IRSAFS_INODE_READY) {
-        return NULL;
-    }
-    *ret_entry = file_entry(c, inode, now_ms);
-    return irsafs_files_at(c, inode->generation);
-}
-
-bool irsafs_core_entry(const struct irsafs_core *c,
-                       uint64_t ino,
-                       int64_t now_ms,
-                       struct timespec real,
-                       struct irsafs_entry *ret_entry)
-{
-    const struct irsafs_inode *inode = irsafs_files_find(c, ino);
-    if (inode == NULL || inode->state == IRSAFS_INODE_EVICTED) {
-        return false;
-    }
-    *ret_entry =
-        irsafs_is_pending(inode) ? pending_entry(c, inode, real) : file_entry(c, inode, now_ms);
-    return true;
 }
 
 void irsafs_core_interrupt(struct irsafs_core *c, irsafs_waiter_id waiter)
@@ -400,6 +334,25 @@ enum irsafs_look irsafs_core_touch(struct irsafs_core *c,
     return *ret_waiter != 0 ? IRSAFS_LOOK_PARKED : IRSAFS_LOOK_FULL;
 }
 
+struct irsafs_refresh
+irsafs_core_refresh(struct irsafs_core *c, int64_t now_ms, struct timespec real)
+{
+    update(c, now_ms, real);
+    if (!c->stopping) {
+        open_epoch(c, now_ms, real);
+    }
+    return (struct irsafs_refresh){.epoch = c->epoch};
+}
+
+bool irsafs_core_refreshed(const struct irsafs_core *c, struct irsafs_refresh *refresh)
+{
+    if (!refresh->landed && c->landed >= refresh->epoch) {
+        refresh->landed = true;
+        refresh->told = c->tell;
+    }
+    return refresh->landed && c->told >= refresh->told;
+}
+
 void irsafs_core_told(struct irsafs_core *c, uint64_t told)
 {
     begin(c);
@@ -427,6 +380,7 @@ static void land_good(struct irsafs_core *c,
         irsafs_files_unref(c, c->good.body);
         c->good.body = irsafs_files_text(c, IRSAFS_KIND_CONFIG, text);
         irsafs_files_ref(c, c->good.body);
+        c->n_texts++;
     }
     c->good.profiles = landing->profiles;
     c->good.epoch = c->flight.epoch;
@@ -542,7 +496,7 @@ bool irsafs_core_lookup_status(struct irsafs_core *c,
     struct irsafs_inode *cur = &c->tables.inodes[id - 1];
     begin(c);
     irsafs_files_lookup(c, cur);
-    *ret_entry = file_entry(c, cur, now_ms);
+    *ret_entry = irsafs_file_entry(c, cur, now_ms);
     return true;
 }
 

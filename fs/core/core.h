@@ -122,6 +122,17 @@ enum irsafs_look irsafs_core_touch(struct irsafs_core *core,
                                    irsafs_waiter_id *ret_waiter) IRSAFS_MUST_CHECK;
 
 /* The reader of a parked request was interrupted: the caller answers EINTR itself. */
+/* A touch that no request of the kernel stands for. */
+struct irsafs_refresh {
+    uint64_t epoch;
+    bool landed;
+    uint64_t told; /* once it has landed: what the kernel has to be told until */
+};
+struct irsafs_refresh
+irsafs_core_refresh(struct irsafs_core *core, int64_t now_ms, struct timespec real);
+/* A flight that began after it has landed, and every look that starts from now on sees what it brought. */
+bool irsafs_core_refreshed(const struct irsafs_core *core, struct irsafs_refresh *refresh);
+
 void irsafs_core_interrupt(struct irsafs_core *core, irsafs_waiter_id waiter);
 void irsafs_core_forget(struct irsafs_core *core, uint64_t ino, uint64_t n);
 
@@ -194,6 +205,7 @@ struct irsafs_view {
     uint64_t bytes;      /* of the current one */
     bool have_text;      /* the next fields are known */
     uint32_t profiles;
+    uint64_t n_texts; /* grows when a flight brings another text than the one before */
     int64_t age_ms;
     int64_t fetched_s;                /* unix time */
     int64_t ttl_ms;                   /* with its jitter */

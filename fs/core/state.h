@@ -66,6 +66,7 @@ struct irsafs_core {
     uint64_t status_changes;
     int64_t status_ms;
     uint64_t n_failed;
+    uint64_t n_texts; /* times that a flight brought another text than the one before */
     int64_t last_flight_ms;
     struct irsafs_counts counts;
     struct irsafs_waiters waiters;
@@ -130,6 +131,14 @@ irsafs_generation_id irsafs_content_generation(struct irsafs_core *c,
                                                const struct irsafs_content *content,
                                                int64_t now_ms,
                                                struct timespec real);
+
+/* ---- what the kernel may know (entry.c) */
+
+struct irsafs_entry
+irsafs_file_entry(const struct irsafs_core *c, const struct irsafs_inode *inode, int64_t now_ms);
+struct irsafs_entry irsafs_pending_entry(const struct irsafs_core *c,
+                                         const struct irsafs_inode *inode,
+                                         struct timespec real);
 
 /* ---- times (schedule.c); INT64_MAX: never */
 

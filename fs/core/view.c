@@ -24,6 +24,7 @@ struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
             irsafs_is_pending(cur) ? 0 : irsafs_files_size(c, irsafs_files_at(c, cur->generation)),
         .have_text = c->good.body != 0,
         .profiles = c->good.profiles,
+        .n_texts = c->n_texts,
         .age_ms = now_ms - c->good.landed_ms,
         .fetched_s = c->good.landed_s,
         .ttl_ms = c->settings.ttl_ms,

@@ -4,6 +4,7 @@
 
 #include "fs/core/core.h"
 #include "fs/fuse/journal.h"
+#include "fs/shared/address.h"
 #include "fs/shared/counters.h"
 #include "fs/shared/facts.h"
 
@@ -28,7 +29,8 @@ struct irsafs_worker_settings {
     gid_t gid;
     mode_t config_mode, refresh_mode;
     int log_level;
-    int sandbox;        /* enum irsafs_sandbox_mode */
+    int sandbox; /* enum irsafs_sandbox_mode */
+    struct irsafs_address listeners[IRSAFS_LISTENERS];
     bool epoch_allowed; /* FUSE_NOTIFY_INC_EPOCH where the kernel has it */
     pid_t supervisor;   /* the pid that people know */
 };

@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -100,22 +101,34 @@ static const struct irsafs_seccomp_rule new_namespaces[] = {
 
 static const struct irsafs_seccomp_rule unseen_flags[] = {{.call = "clone3"}};
 
-/* Ways out of worker and notifier, beside the foreign calls. */
+/* Ways out of worker and notifier, beside the foreign calls. socket(2) is only refused: getnameinfo(3)
+ * wants one for the name of an interface, when a link-local peer comes to the endpoint. */
 static const struct irsafs_seccomp_rule ways_out[] = {
-    {.call = "execve"},     {.call = "execveat"},
-    {.call = "fork"},       {.call = "vfork"},
-    {.call = "clone"},      {.call = "clone3"},
-    {.call = "socket"},     {.call = "socketpair"},
-    {.call = "connect"},    {.call = "bind"},
-    {.call = "listen"},     {.call = "accept"},
-    {.call = "accept4"},    {.call = "mount"},
-    {.call = "umount"},     {.call = "umount2"},
-    {.call = "setuid"},     {.call = "setgid"},
-    {.call = "setreuid"},   {.call = "setregid"},
-    {.call = "setresuid"},  {.call = "setresgid"},
-    {.call = "setgroups"},  {.call = "setfsuid"},
-    {.call = "setfsgid"},   {.call = "capset"},
-    {.call = "pidfd_open"}, {.call = "pidfd_send_signal"},
+    {.call = "execve"},
+    {.call = "execveat"},
+    {.call = "fork"},
+    {.call = "vfork"},
+    {.call = "clone"},
+    {.call = "clone3"},
+    {.call = "socketpair"},
+    {.call = "connect"},
+    {.call = "bind"},
+    {.call = "listen"},
+    {.call = "mount"},
+    {.call = "umount"},
+    {.call = "umount2"},
+    {.call = "setuid"},
+    {.call = "setgid"},
+    {.call = "setreuid"},
+    {.call = "setregid"},
+    {.call = "setresuid"},
+    {.call = "setresgid"},
+    {.call = "setgroups"},
+    {.call = "setfsuid"},
+    {.call = "setfsgid"},
+    {.call = "capset"},
+    {.call = "pidfd_open"},
+    {.call = "pidfd_send_signal"},
 };
 
 /* MAP_SHARED mappings are made before. */
@@ -178,6 +191,13 @@ static const struct irsafs_seccomp_rule looping[] = {
     {.call = "newfstatat", .checks = {{3, IRSAFS_SECCOMP_INT, AT_EMPTY_PATH}}},
 };
 
+/* The HTTP endpoint: who comes to a listening socket that the supervisor has opened. */
+static const struct irsafs_seccomp_rule serving[] = {
+    {.call = "accept4"},
+    {.call = "shutdown"},
+    {.call = "ioctl", .checks = {{1, IRSAFS_SECCOMP_INT, FIONREAD}}},
+};
+
 #define GROUP(what, table)                                                                         \
     {                                                                                              \
         (what), (table), IRSAFS_COUNT(table)                                                       \
@@ -193,9 +213,9 @@ static const struct irsafs_seccomp_group supervisor_filter[] = {
 static const struct irsafs_seccomp_group worker_filter[] = {
     GROUP(IRSAFS_SECCOMP_KILL, foreign),  GROUP(IRSAFS_SECCOMP_KILL, ways_out),
     GROUP(IRSAFS_SECCOMP_ALLOW, living),  GROUP(IRSAFS_SECCOMP_ALLOW, speaking),
-    GROUP(IRSAFS_SECCOMP_ALLOW, looping),
+    GROUP(IRSAFS_SECCOMP_ALLOW, looping), GROUP(IRSAFS_SECCOMP_ALLOW, serving),
 };
-enum { NOTIFIER_GROUPS = IRSAFS_COUNT(worker_filter) - 1 };
+enum { NOTIFIER_GROUPS = IRSAFS_COUNT(worker_filter) - 2 };
 
 static bool get_capabilities(struct __user_cap_data_struct ret_data[2])
 {

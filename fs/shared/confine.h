@@ -70,7 +70,7 @@ enum irsafs_code irsafs_confine_notifier(enum irsafs_sandbox_mode mode,
 /* RLIMIT_NOFILE, RLIMIT_DATA of the worker (bytes of private writable memory: heap and mappings) and of
  * the notifier. RLIMIT_CORE and RLIMIT_NPROC are 0. RLIMIT_FSIZE is left alone: stderr may be a file. */
 enum {
-    IRSAFS_CONFINE_DESCRIPTORS = 64,
+    IRSAFS_CONFINE_DESCRIPTORS = 128,
     IRSAFS_CONFINE_WORKER_DATA = 256 << 20,
     IRSAFS_CONFINE_NOTIFIER_DATA = 16 << 20,
 };

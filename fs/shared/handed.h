@@ -42,16 +42,19 @@ enum irsafs_order_type {
     IRSAFS_ORDER_TAKEN,   /* worker: its text and report are not needed any more */
     IRSAFS_ORDER_STOP,    /* supervisor: answer everybody; drain */
     IRSAFS_ORDER_STOPPED, /* worker: done */
+    IRSAFS_ORDER_LISTEN, /* supervisor: serve the socket that comes along, or show why there is none */
     IRSAFS_ORDER_FAILED, /* worker: it cannot go on, `code` says why; another worker could neither */
 };
 
 struct irsafs_order {
     uint32_t type;
-    uint32_t code;       /* FAILED, LANDED (it could not be started): enum irsafs_code */
+    uint32_t code; /* FAILED, LANDED (it could not be started): enum irsafs_code; LISTEN: an errno,
+                      or 0 when the socket comes along */
     uint64_t flight;     /* START, LANDED, TAKEN */
     int64_t timeout_ms;  /* START */
     int32_t wait_status; /* LANDED: of waitpid(2) */
     uint32_t killed;     /* LANDED: bool, for being late */
+    uint32_t listener;   /* LISTEN: enum irsafs_listening */
 };
 
 #endif

@@ -7,7 +7,9 @@
 #include "fs/core/place.h"
 #include "fs/shared/handed.h"
 #include "fs/super/connection.h"
+#include "fs/super/environment.h"
 #include "fs/super/flight.h"
+#include "fs/super/listener.h"
 #include "fs/super/post.h"
 #include "fs/super/spawn.h"
 
@@ -50,6 +52,7 @@ struct supervisor {
     struct irsafs_error *err;
     struct irsafs_connection connection;
     struct irsafs_flight flight;
+    struct irsafs_listener listeners[IRSAFS_LISTENERS];
     struct process worker, notifier;
     int post_fd; /* socket to the worker, or -1 */
     int exe_fd, client_fd, null_fd, signal_fd, places_fd;
@@ -62,33 +65,6 @@ struct supervisor {
 };
 
 /* ---- starting */
-
-static const char *const *our_environment(void)
-{
-    /* Nothing of it is for worker and notifier, and an API key may be in there. What tunes the C
-     * library, its loader or a sanitizer is for every program. */
-    static const char *const kept[] = {
-        "LD_",           "GLIBC_TUNABLES=", "MALLOC_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-        "LSAN_OPTIONS=", "TSAN_OPTIONS=",
-#ifdef IRSAFS_TEST_PLACES
-        "FAKETIME",   /* tests/host/test_clock.py */
-        "FAILMALLOC", /* tests/host/test_memory.py */
-#endif
-    };
-    enum { MAX = 16 };
-    static const char *env[MAX + 1];
-    size_t n = 0;
-    for (char **e = environ; *e != NULL && n < MAX; e++) {
-        for (size_t i = 0; i < IRSAFS_COUNT(kept); i++) {
-            if (n < MAX && strncmp(*e, kept[i], strlen(kept[i])) == 0) {
-                env[n++] = *e;
-                break;
-            }
-        }
-    }
-    env[n] = NULL;
-    return env;
-}
 
 static struct irsafs_spawn
 prepare_spawn(const struct supervisor *s, int exe_fd, const char *const *argv, int death_signal)
@@ -114,7 +90,7 @@ static void start_ours(struct supervisor *s,
                        size_t n_handings)
 {
     struct irsafs_spawn spawn = prepare_spawn(s, s->exe_fd, argv, death_signal);
-    spawn.env = our_environment();
+    spawn.env = irsafs_environment();
     spawn.handings = handings;
     spawn.n_handings = s->places_fd >= 0 ? n_handings : n_handings - 1;
     pid_t pid = irsafs_spawn(&spawn);
@@ -134,6 +110,25 @@ static void start_ours(struct supervisor *s,
 static const char *walls(const struct supervisor *s)
 {
     return irsafs_sandbox_mode_name((enum irsafs_sandbox_mode)s->settings->worker->sandbox);
+}
+
+static void hand_over_listener(const struct supervisor *s, size_t i)
+{
+    const struct irsafs_listener *l = &s->listeners[i];
+    const struct irsafs_order order = {
+        .type = IRSAFS_ORDER_LISTEN, .listener = (uint32_t)i, .code = (uint32_t)l->errnum};
+    if (l->address->socket_len != 0) {
+        irsafs_post_send(s->post_fd, &order, &l->fd, l->fd >= 0 ? 1 : 0);
+    }
+}
+
+static void try_listeners(struct supervisor *s, int64_t now_ms)
+{
+    for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
+        if (irsafs_listener_try(&s->listeners[i], now_ms)) {
+            hand_over_listener(s, i);
+        }
+    }
 }
 
 static void start_worker(struct supervisor *s)
@@ -157,6 +152,9 @@ static void start_worker(struct supervisor *s)
      * for a LOOKUP can end. */
     start_ours(s, &s->worker, argv, SIGTERM, handings, IRSAFS_COUNT(handings));
     (void)irsafs_fd_close(worker_end);
+    for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
+        hand_over_listener(s, i);
+    }
     if (s->stop_ms != 0) {
         irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL, 0);
     }
@@ -418,6 +416,7 @@ static void tick(struct supervisor *s, int64_t now_ms)
     if (irsafs_flight_is_over(&s->flight)) {
         report_flight(s); /* the message may have been lost */
     }
+    try_listeners(s, now_ms);
     watch_notifier(s);
     uint64_t progress = atomic_load(&s->connection.head->progress);
     uint64_t alive = atomic_load(&s->connection.head->alive);
@@ -552,8 +551,14 @@ static enum irsafs_code open_all(struct supervisor *s)
 
 static void close_all(struct supervisor *s)
 {
-    int *const fds[] = {&s->signal_fd, &s->exe_fd,    &s->null_fd,
-                        &s->client_fd, &s->places_fd, &s->connection.mount.below_fd};
+    int *const fds[] = {&s->signal_fd,
+                        &s->exe_fd,
+                        &s->null_fd,
+                        &s->client_fd,
+                        &s->places_fd,
+                        &s->connection.mount.below_fd,
+                        &s->listeners[IRSAFS_LISTENING_CONTROL].fd,
+                        &s->listeners[IRSAFS_LISTENING_METRICS].fd};
     for (size_t i = 0; i < IRSAFS_COUNT(fds); i++) {
         *fds[i] = irsafs_fd_close(*fds[i]);
     }
@@ -576,6 +581,7 @@ static enum irsafs_code serve_connection(struct supervisor *s)
     if (code == IRSAFS_OK) {
         irsafs_mountpoint_keep_way(&s->connection.mount);
         s->tick_ms = irsafs_clock_boot_ms();
+        try_listeners(s, s->tick_ms);
         s->worker.start_ms = s->notifier.start_ms = s->tick_ms;
         serve(s);
         code = s->result;
@@ -594,6 +600,13 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
         .err = err,
         .connection = IRSAFS_CONNECTION_INIT(settings->worker->mountpoint),
         .flight = {.text_fd = -1, .report_fd = -1},
+        .listeners =
+            {
+                IRSAFS_LISTENER_INIT("control",
+                                     &settings->worker->listeners[IRSAFS_LISTENING_CONTROL]),
+                IRSAFS_LISTENER_INIT("metrics",
+                                     &settings->worker->listeners[IRSAFS_LISTENING_METRICS]),
+            },
         .worker = {.name = "worker"},
         .notifier = {.name = "notifier"},
         .post_fd = -1,

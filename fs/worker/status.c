@@ -95,6 +95,19 @@ static json_t *sandbox(const struct irsafs_status *s)
                      "worker", worker, "client", word(s->facts->sandbox));
 }
 
+static json_t *listener(const struct irsafs_status *s, enum irsafs_listening which)
+{
+    const struct irsafs_address *address = &s->settings->listeners[which];
+    const struct irsafs_listener_facts *facts = &s->listeners[which];
+    if (address->socket_len == 0) {
+        return json_null();
+    }
+    return json_pack(
+        "{s:s, s:s, s:o}", "address", address->text, "state",
+        facts->listening ? "listening" : "taken", "error",
+        word(facts->listening || facts->errnum == 0 ? "" : strerrordesc_np(facts->errnum)));
+}
+
 static json_t *document(const struct irsafs_status *s)
 {
     const struct irsafs_view *v = s->view;
@@ -103,9 +116,8 @@ static json_t *document(const struct irsafs_status *s)
     (void)snprintf(protocol, sizeof(protocol), "%u.%u", s->protocol_major, s->protocol_minor);
     return json_pack(
         "{s:i, s:s, s:s, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
-        " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o}, "
-        "s:n,"
-        " s:o, s:i}",
+        " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o},"
+        " s:o, s:o, s:o, s:i}",
         "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint",
         path_word(s->settings->mountpoint), "state", irsafs_state_name(v->state), "stale",
         v->state == IRSAFS_STATE_STALE, "generation", (json_int_t)v->generation, "profiles",
@@ -120,8 +132,9 @@ static json_t *document(const struct irsafs_status *s)
         word(f->token_source), "expires_at", word(f->token_expires_at), "endpoint", "scheme",
         word(f->endpoint_scheme), "host", word(f->endpoint_host), "tls", word(f->endpoint_tls),
         "cert_expires_at", time_if(f->cert_expires_s != 0, f->cert_expires_s), "kernel", "protocol",
-        s->protocol_major != 0 ? json_string(protocol) : json_null(), "control", "sandbox",
-        sandbox(s), "pid", (int)s->settings->supervisor);
+        s->protocol_major != 0 ? json_string(protocol) : json_null(), "control",
+        listener(s, IRSAFS_LISTENING_CONTROL), "metrics", listener(s, IRSAFS_LISTENING_METRICS),
+        "sandbox", sandbox(s), "pid", (int)s->settings->supervisor);
 }
 
 /* Takes the last dropped item out; false when there is none left. */

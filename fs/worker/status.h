@@ -10,12 +10,18 @@
 /* The document `status`, schema 1: keys are never removed within a schema, an unknown value is
  * null. */
 
+struct irsafs_listener_facts {
+    bool listening;
+    int errnum; /* why not; 0: not known yet */
+};
+
 struct irsafs_status {
     const struct irsafs_view *view;
     const struct irsafs_client_facts *facts;
     const struct irsafs_worker_settings *settings;
-    const struct irsafs_sandbox_report *sandbox; /* of the worker */
-    uint32_t protocol_major, protocol_minor;     /* of the kernel; 0.0 unknown */
+    const struct irsafs_sandbox_report *sandbox;   /* of the worker */
+    const struct irsafs_listener_facts *listeners; /* IRSAFS_LISTENERS of them */
+    uint32_t protocol_major, protocol_minor;       /* of the kernel; 0.0 unknown */
 };
 
 /* Valid until the next call; len 0 without memory. At most IRSAFS_STATUS_MAX bytes: what does not fit is left

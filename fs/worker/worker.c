@@ -10,8 +10,9 @@
 #include "fs/shared/block.h"
 #include "fs/shared/confine.h"
 #include "fs/shared/handed.h"
-#include "fs/worker/answer.h"
 #include "fs/worker/control.h"
+#include "fs/worker/endpoint.h"
+#include "fs/worker/land.h"
 #include "fs/worker/metrics.h"
 #include "fs/worker/status.h"
 
@@ -20,7 +21,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +34,11 @@ enum {
     ORPHAN_MS = 250,    /* without a supervisor: time for a notifier that waits for a LOOKUP */
     ORPHAN_LIMIT_S = 2, /* a worker that hangs is ended by alarm(2) */
     HEARTBEAT_MS = 1000,
+    /* Of events: the kernel is served before anybody else, and looked at again after so many of the
+     * others. */
+    FIRST = 0,
+    PRIORITIES = 2,
+    OTHERS_IN_A_ROW = 4,
 };
 
 struct worker {
@@ -44,6 +49,11 @@ struct worker {
     struct irsafs_session *session;
     struct irsafs_bell *bell;
     struct irsafs_sandbox_report sandbox;
+    struct irsafs_process process;
+    struct irsafs_buf metrics;        /* rendered last; its memory is used again */
+    struct irsafs_endpoint *endpoint; /* NULL: both listeners are off */
+    struct irsafs_endpoint_source source;
+    struct irsafs_listener_facts listeners[IRSAFS_LISTENERS];
     uint64_t tell;    /* the newest that the notifier was asked for */
     uint64_t counted; /* requests that are in `progress` */
     int timer_fd;
@@ -87,6 +97,9 @@ static void stop(struct worker *w)
         w->stop_ms = now_ms + DRAIN_LIMIT_MS;
         irsafs_place(IRSAFS_PLACE_STOPPING);
         irsafs_core_stop(w->core, now_ms, irsafs_clock_real());
+        if (w->endpoint != NULL) {
+            irsafs_endpoint_stop(w->endpoint);
+        }
         settle(w);
     }
 }
@@ -121,88 +134,67 @@ static struct irsafs_str render_status(void *user)
         .facts = &w->memory->facts,
         .settings = w->settings,
         .sandbox = &w->sandbox,
+        .listeners = w->listeners,
         .protocol_major = session.protocol_major,
         .protocol_minor = session.protocol_minor,
     };
     return irsafs_status_render(&status);
 }
 
+/* ---- endpoints */
+
+static struct irsafs_view view_now(void *user)
+{
+    const struct worker *w = user;
+    return irsafs_core_view(w->core, irsafs_clock_boot_ms());
+}
+
+static bool is_connected(void *user)
+{
+    const struct worker *w = user;
+    return irsafs_session_facts(w->session).protocol_major != 0;
+}
+
+static struct irsafs_str render_metrics(void *user)
+{
+    struct worker *w = user;
+    return irsafs_metrics_scrape(w->block, &w->process);
+}
+
+static struct irsafs_refresh refresh(void *user)
+{
+    struct worker *w = user;
+    struct irsafs_refresh r =
+        irsafs_core_refresh(w->core, irsafs_clock_boot_ms(), irsafs_clock_real());
+    settle(w);
+    return r;
+}
+
+static bool refreshed(void *user, struct irsafs_refresh *r)
+{
+    const struct worker *w = user;
+    return irsafs_core_refreshed(w->core, r);
+}
+
+static void on_listen_order(struct worker *w, const struct irsafs_order *order, int fd)
+{
+    enum irsafs_listening which = order->listener == IRSAFS_LISTENING_METRICS
+                                      ? IRSAFS_LISTENING_METRICS
+                                      : IRSAFS_LISTENING_CONTROL;
+    struct irsafs_listener_facts *facts = &w->listeners[which];
+    facts->errnum = (int)order->code;
+    facts->listening =
+        fd >= 0 && w->endpoint != NULL &&
+        irsafs_endpoint_listen(w->endpoint, which, fd, w->settings->listeners[which].text);
+    if (fd >= 0 && !facts->listening) {
+        facts->errnum = ENOMEM;
+        irsafs_log(IRSAFS_LOG_ERROR, "not_listening",
+                   IRSAFS_LOG_TEXT("address", w->settings->listeners[which].text),
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(ENOMEM)));
+    }
+}
+
 /* ---- fetching */
-
-static void log_landing(struct worker *w, const struct irsafs_landing *l)
-{
-    enum irsafs_code code = l->error.code;
-    struct irsafs_view view = irsafs_core_view(w->core, irsafs_clock_boot_ms());
-    bool changed = (uint32_t)code != w->memory->last_result;
-    w->memory->last_result = (uint32_t)code;
-    if (code != IRSAFS_OK) {
-        irsafs_log(changed ? IRSAFS_LOG_WARN : IRSAFS_LOG_DEBUG, "fetch_failed",
-                   IRSAFS_LOG_CODE("code", code), IRSAFS_LOG_TEXT("error", l->error.message),
-                   IRSAFS_LOG_NUMBER("next_try_ms", view.next_try_ms));
-        return;
-    }
-    irsafs_log(changed || view.flights == 1 ? IRSAFS_LOG_INFO : IRSAFS_LOG_DEBUG, "fetched",
-               IRSAFS_LOG_NUMBER("profiles", view.profiles),
-               IRSAFS_LOG_NUMBER("bytes", l->text_len),
-               IRSAFS_LOG_NUMBER("took_ms", view.last_flight_ms),
-               IRSAFS_LOG_NUMBER("generation", view.generation));
-}
-
-/* What goes over the wire unprotected, or to anybody who pretends, is said once. */
-static void log_tls(struct irsafs_memory *m)
-{
-    const char *tls = m->facts.endpoint_tls;
-    bool changed = strcmp(tls, m->last_tls) != 0;
-    memcpy(m->last_tls, tls, sizeof(m->last_tls));
-    if (changed && tls[0] != '\0' && strcmp(tls, "verified") != 0) {
-        char endpoint[sizeof(m->facts.endpoint_scheme) + sizeof("://") +
-                      sizeof(m->facts.endpoint_host)];
-        (void)snprintf(endpoint, sizeof(endpoint), "%s://%s", m->facts.endpoint_scheme,
-                       m->facts.endpoint_host);
-        irsafs_log(
-            IRSAFS_LOG_WARN, "tls_not_verified", IRSAFS_LOG_TEXT("tls", tls),
-            IRSAFS_LOG_TEXT("endpoint", endpoint),
-            IRSAFS_LOG_TEXT("note", "the token can be read or the answer forged on the way"));
-    }
-}
-
-static void
-on_landed(struct worker *w, const struct irsafs_order *order, int text_fd, int report_fd)
-{
-    const struct irsafs_answer_settings settings = {
-        .client = w->settings->client,
-        .token_path = w->settings->token_path,
-        .fetch_timeout_ms = w->settings->core.fetch_timeout_ms,
-    };
-    struct irsafs_landing landing = {.retry_after_ms = -1};
-    struct irsafs_buf text = IRSAFS_BUF_INIT(IRSAFS_TEXT_MAX);
-    if (irsafs_core_flight(w->core) != order->flight) {
-        return; /* a worker before us has had it */
-    }
-    irsafs_core_save(w->core, w->memory, sizeof(*w->memory));
-    w->memory->facts.n_dropped = 0;
-    if (order->code != 0) {
-        (void)irsafs_error_set(&landing.error, irsafs_code_from_number((long)order->code),
-                               order->code == IRSAFS_E_CLIENT_START
-                                   ? "the client could not be started"
-                                   : "what the client left has ended three workers");
-    } else if (text_fd < 0 || report_fd < 0) {
-        (void)irsafs_error_set(&landing.error, IRSAFS_E_IO,
-                               "no free descriptor for what the client wrote");
-    } else {
-        irsafs_place(IRSAFS_PLACE_LANDING);
-        irsafs_answer_read(&settings, order->wait_status, order->killed != 0, text_fd, report_fd,
-                           &text, &landing, &w->memory->facts);
-    }
-    int64_t now_ms = irsafs_clock_boot_ms();
-    irsafs_core_landed(w->core, order->flight, &landing, now_ms, irsafs_clock_real());
-    irsafs_counters_landed(&w->memory->counters, &landing, w->memory->facts.n_dropped,
-                           irsafs_core_view(w->core, now_ms).last_flight_ms,
-                           irsafs_clock_real().tv_sec);
-    log_landing(w, &landing);
-    log_tls(w->memory);
-    irsafs_buf_deinit(&text);
-}
 
 static void ask_for_flight(const struct worker *w, uint64_t number)
 {
@@ -266,6 +258,9 @@ static void settle(struct worker *w)
     tell_kernel(w, e.tell);
     irsafs_session_answer(w->session);
     count_progress(w);
+    if (w->endpoint != NULL) {
+        irsafs_endpoint_settle(w->endpoint);
+    }
     int64_t tick_ms = e.next_tick_ms;
     if (w->stop_ms != 0) {
         int64_t quiet_ms = now_ms + DRAIN_QUIET_MS;
@@ -331,12 +326,15 @@ static void on_control(evutil_socket_t fd, short what, void *user)
         break;
     }
     if (order.type == IRSAFS_ORDER_LANDED) {
-        on_landed(w, &order, fds[0], fds[1]);
+        irsafs_land(w->core, w->memory, w->settings, &order, fds);
         irsafs_core_commit(w->core, give_back);
         irsafs_control_send(
             &(struct irsafs_order){.type = IRSAFS_ORDER_TAKEN, .flight = order.flight});
         irsafs_place(IRSAFS_PLACE_LANDED);
         settle(w);
+    } else if (order.type == IRSAFS_ORDER_LISTEN) {
+        on_listen_order(w, &order, fds[0]);
+        fds[0] = -1;
     } else if (order.type == IRSAFS_ORDER_STOP) {
         stop(w);
     }
@@ -385,7 +383,7 @@ static void on_event_fatal(int status)
 static bool add(struct event **event, struct worker *w, int fd, event_callback_fn on_ready)
 {
     *event = event_new(w->base, fd, EV_READ | EV_PERSIST, on_ready, w);
-    return *event != NULL && event_add(*event, NULL) == 0;
+    return *event != NULL && event_priority_set(*event, FIRST) == 0 && event_add(*event, NULL) == 0;
 }
 
 static bool add_events(struct worker *w)
@@ -396,7 +394,8 @@ static bool add_events(struct worker *w)
            add(&w->timer_event, w, w->timer_fd, on_timer) &&
            add(&w->told_event, w, IRSAFS_HANDED_TOLD, on_told) &&
            add(&w->control_event, w, IRSAFS_HANDED_CONTROL, on_control) &&
-           w->heartbeat_event != NULL && event_add(w->heartbeat_event, &heartbeat) == 0;
+           w->heartbeat_event != NULL && event_priority_set(w->heartbeat_event, FIRST) == 0 &&
+           event_add(w->heartbeat_event, &heartbeat) == 0;
 }
 
 static void *map(int fd, size_t size)
@@ -425,6 +424,45 @@ static bool find_memory(struct worker *w, struct irsafs_error *err)
     return true;
 }
 
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config != NULL &&
+        event_config_set_max_dispatch_interval(config, NULL, OTHERS_IN_A_ROW, FIRST + 1) == 0) {
+        base = event_base_new_with_config(config);
+    }
+    if (config != NULL) {
+        event_config_free(config);
+    }
+    if (base != NULL && event_base_priority_init(base, PRIORITIES) != 0) {
+        event_base_free(base);
+        base = NULL;
+    }
+    return base;
+}
+
+static bool open_endpoint(struct worker *w)
+{
+    const struct irsafs_worker_settings *s = w->settings;
+    if (s->listeners[IRSAFS_LISTENING_CONTROL].socket_len == 0 &&
+        s->listeners[IRSAFS_LISTENING_METRICS].socket_len == 0) {
+        return true;
+    }
+    w->source = (struct irsafs_endpoint_source){
+        .user = w,
+        .view = view_now,
+        .is_connected = is_connected,
+        .status = render_status,
+        .metrics = render_metrics,
+        .refresh = refresh,
+        .refreshed = refreshed,
+    };
+    w->process = irsafs_process_open();
+    w->endpoint = irsafs_endpoint_new(w->base, &w->source, s->core.fetch_timeout_ms);
+    return w->endpoint != NULL;
+}
+
 /* Everything that needs more than the box allows. */
 static enum irsafs_code open_all(struct worker *w, struct irsafs_error *err)
 {
@@ -445,12 +483,12 @@ static enum irsafs_code open_all(struct worker *w, struct irsafs_error *err)
     json_set_alloc_funcs(irsafs_reserve_malloc, irsafs_reserve_free);
     json_object_seed(0);
     w->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    w->base = event_base_new();
+    w->base = new_base();
     if (w->base == NULL || w->timer_fd < 0) {
         return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the event loop");
     }
     enum irsafs_code code = irsafs_session_new(&session, IRSAFS_HANDED_FUSE, &w->session, err);
-    if (code == IRSAFS_OK && !add_events(w)) {
+    if (code == IRSAFS_OK && !(add_events(w) && open_endpoint(w))) {
         code = irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the event loop");
     }
     return code;

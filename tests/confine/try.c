@@ -46,8 +46,22 @@
 #include <unistd.h>
 
 /* What a process of ours has open before. */
-static int epoll_fd, timer_fd, event_fd, signal_fd, memory_fd, pair[2];
+static int epoll_fd, timer_fd, event_fd, signal_fd, memory_fd, pair[2], listening_fd, caller_fd;
 static const char *target; /* a file or folder given with NAME=PATH */
+
+/* A listening socket, and a caller who waits to be accepted and has sent something. */
+static bool open_listener(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof(at);
+    listening_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    caller_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return bind(listening_fd, (const struct sockaddr *)&at, len) == 0 &&
+           listen(listening_fd, 1) == 0 &&
+           getsockname(listening_fd, (struct sockaddr *)&at, &len) == 0 &&
+           connect(caller_fd, (const struct sockaddr *)&at, len) == 0 &&
+           write(caller_fd, "GET", 3) == 3;
+}
 
 static void open_all(void)
 {
@@ -62,7 +76,7 @@ static void open_all(void)
     memory_fd = memfd_create("text", MFD_CLOEXEC);
     if (epoll_fd < 0 || timer_fd < 0 || event_fd < 0 || signal_fd < 0 || memory_fd < 0 ||
         write(memory_fd, "text", 4) != 4 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0 || !open_listener()) {
         perror("prepare");
         exit(1);
     }
@@ -288,6 +302,23 @@ static int try_bind(void)
 static int try_listen(void)
 {
     return listen(pair[0], 1);
+}
+
+/* As libevent's HTTP server does. */
+static int try_serve(void)
+{
+    int waiting = 0;
+    int fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 || ioctl(fd, FIONREAD, &waiting) != 0 || shutdown(fd, SHUT_RDWR) != 0) {
+        return -1;
+    }
+    return close(fd);
+}
+
+static int try_other_ioctl(void)
+{
+    int on = 1;
+    return ioctl(pair[0], FIONBIO, &on);
 }
 
 static int try_socketpair(void)
@@ -656,6 +687,8 @@ static const struct {
     TRY(bind),
     TRY(listen),
     TRY(socketpair),
+    TRY(serve),
+    TRY(other_ioctl),
     TRY(mount),
     TRY(umount),
     TRY(pivot_root),
