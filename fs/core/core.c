@@ -339,7 +339,7 @@ irsafs_core_refresh(struct irsafs_core *c, int64_t now_ms, struct timespec real)
 {
     update(c, now_ms, real);
     if (!c->stopping) {
-        open_epoch(c, now_ms, real);
+        c->counts.refreshes[IRSAFS_REFRESH_ENDPOINT][open_epoch(c, now_ms, real)]++;
     }
     return (struct irsafs_refresh){.epoch = c->epoch};
 }

@@ -251,7 +251,12 @@ static void serve_refresh(struct irsafs_endpoint *e, struct evhttp_request *requ
     call->refresh = e->source->refresh(e->source->user);
     call->request = request; /* only now: it has begun */
     e->n_calls++;
-    irsafs_endpoint_settle(e);
+    view = e->source->view(e->source->user);
+    if (view.error != NULL && !view.in_flight && view.next_try_ms > e->refresh_limit_ms) {
+        answer_call(e, call, NULL); /* the service asked for more patience than callers have */
+    } else {
+        irsafs_endpoint_settle(e);
+    }
 }
 
 void irsafs_endpoint_settle(struct irsafs_endpoint *e)

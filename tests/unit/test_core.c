@@ -503,6 +503,68 @@ static void test_touch_during_a_flight_makes_exactly_one_more(void **arg)
     end(w);
 }
 
+/* ---- refreshes of the endpoint */
+
+static struct irsafs_refresh refresh(struct world *w)
+{
+    struct irsafs_refresh r = irsafs_core_refresh(w->core, w->now_ms, real(w));
+    settle(w);
+    return r;
+}
+
+static void test_refresh_is_over_when_every_look_sees_it(void **arg)
+{
+    (void)arg;
+    struct world *w = fresh_world("A\n");
+    uint64_t texts = irsafs_core_view(w->core, w->now_ms).n_texts;
+    pass(w, 10 * S);
+    struct irsafs_refresh r = refresh(w);
+    pass(w, 50);
+    assert_int_equal(w->flights, 2);
+    assert_false(irsafs_core_refreshed(w->core, &r));
+    land(w, good("B\n"));
+    assert_false(irsafs_core_refreshed(w->core, &r)); /* the kernel may still show A */
+    told(w);
+    assert_true(irsafs_core_refreshed(w->core, &r));
+    assert_string_equal(read_now(w), "B\n");
+    assert_int_equal(irsafs_core_view(w->core, w->now_ms).n_texts, texts + 1);
+    pass(w, 10 * S);
+    r = refresh(w);
+    pass(w, 50);
+    land(w, good("B\n"));
+    told(w);
+    assert_true(irsafs_core_refreshed(w->core, &r));
+    assert_int_equal(irsafs_core_view(w->core, w->now_ms).n_texts, texts + 1);
+    assert_int_equal(irsafs_core_view(w->core, w->now_ms)
+                         .counts.refreshes[IRSAFS_REFRESH_ENDPOINT][IRSAFS_REFRESH_FETCHED],
+                     2);
+    end(w);
+}
+
+static void test_refreshes_during_a_flight_share_the_next(void **arg)
+{
+    (void)arg;
+    struct world *w = fresh_world("A\n");
+    pass(w, 10 * S);
+    struct irsafs_refresh first = refresh(w);
+    pass(w, 50);
+    struct irsafs_refresh second = refresh(w);
+    struct irsafs_refresh third = refresh(w);
+    land(w, good("B\n"));
+    told(w);
+    assert_true(irsafs_core_refreshed(w->core, &first));
+    assert_false(irsafs_core_refreshed(w->core, &second)); /* that fetch began before it */
+    pass(w, 2 * S);
+    assert_int_equal(w->flights, 3);
+    land(w, bad(IRSAFS_E_SERVICE));
+    told(w);
+    assert_true(irsafs_core_refreshed(w->core, &second));
+    assert_true(irsafs_core_refreshed(w->core, &third));
+    pass(w, 10 * S);
+    assert_int_equal(w->flights, 3);
+    end(w);
+}
+
 static void test_touches_faster_than_fetches_starve_nobody(void **arg)
 {
     (void)arg;
@@ -976,6 +1038,8 @@ int main(void)
         cmocka_unit_test(test_touch_fetches_without_a_reader),
         cmocka_unit_test(test_touch_is_collapsed_by_min_refresh),
         cmocka_unit_test(test_touch_during_a_flight_makes_exactly_one_more),
+        cmocka_unit_test(test_refresh_is_over_when_every_look_sees_it),
+        cmocka_unit_test(test_refreshes_during_a_flight_share_the_next),
         cmocka_unit_test(test_touches_faster_than_fetches_starve_nobody),
         cmocka_unit_test(test_unanswered_touch_is_said),
         cmocka_unit_test(test_cold_failure_gives_comments_and_backs_off),
