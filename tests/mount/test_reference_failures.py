@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from lib.aws import BOTO_IDENTITY, RunContainer, session_arn
+from lib.endpoint import serve
 from lib.program import CLIENT, PATH, TESTS, USER, Ran, check_output, environment, public, run, run_as_user
 from lib.text import body, code, comments
 from lib.world import GOLDEN, RUN
@@ -117,6 +118,17 @@ def test_service_loses_its_rights_while_a_run_works(world):
     world.service.normal()
     mount.touch()
     assert mount.read() == GOLDEN
+
+
+def test_service_without_rights_and_refresh_is_enough(world):
+    world.service.behave(status=500, body=html_page(500))
+    served = serve(world, "--min-refresh=0s")
+    failed = served.control.refresh("GET")
+    assert failed.status == 502 and failed.json()["error"]["code"] == "IRSAFS-E701"
+    world.service.normal()
+    done = served.control.refresh("GET")
+    assert done.status == 200 and done.json()["changed"] is True
+    assert run_as_user(["cat", served.mount.config]).out.decode() == GOLDEN
 
 
 # --- (c), (d) AccessDenied from STS, proxy role -> asset role -------------------------------------
