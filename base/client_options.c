@@ -11,6 +11,17 @@
 
 #define FIELD(name) offsetof(struct irsafs_client_settings, name)
 
+/* In two tables. */
+#define TOKEN_PATH_OPTION                                                                          \
+    {                                                                                              \
+        .name = "web-identity-token-file",                                                         \
+        .env = "IRSAFS_WEB_IDENTITY_TOKEN_FILE AWS_WEB_IDENTITY_TOKEN_FILE",                       \
+        .type = IRSAFS_OPT_STRING, .offset = FIELD(web_identity_token_file), .arg = "PATH",        \
+        .shown_default = "/var/run/secrets/eks.amazonaws.com/\n"                                   \
+                         "                                 serviceaccount/token",                  \
+        .help = "path written into the src_ profiles\n(AWS_WEB_IDENTITY_TOKEN_FILE)"               \
+    }
+
 static const struct irsafs_option options[] = {
     {.name = "endpoint",
      .env = "IRSAFS_ENDPOINT DOMINO_IRSA_ENDPOINT IAM_SA_MAPPING_ENDPOINT",
@@ -66,14 +77,7 @@ static const struct irsafs_option options[] = {
      .offset = FIELD(proxy),
      .arg = "URL",
      .help = "HTTP proxy; *_proxy variables do not count"},
-    {.name = "web-identity-token-file",
-     .env = "IRSAFS_WEB_IDENTITY_TOKEN_FILE AWS_WEB_IDENTITY_TOKEN_FILE",
-     .type = IRSAFS_OPT_STRING,
-     .offset = FIELD(web_identity_token_file),
-     .arg = "PATH",
-     .shown_default = "/var/run/secrets/eks.amazonaws.com/\n"
-                      "                                 serviceaccount/token",
-     .help = "path written into the src_ profiles\n(AWS_WEB_IDENTITY_TOKEN_FILE)"},
+    TOKEN_PATH_OPTION,
     {.name = "fetch-timeout",
      .env = "IRSAFS_FETCH_TIMEOUT",
      .type = IRSAFS_OPT_DURATION,
@@ -89,8 +93,23 @@ static const struct irsafs_option options[] = {
      .offset = FIELD(sandbox),
      .arg = "MODE",
      .shown_default = "best-effort",
+     .values = "required, best-effort or off",
      .help = "where a wall (capabilities, seccomp, Landlock)\ncannot be had: required (fail), "
              "best-effort\n(go on), off (try none)"},
+};
+
+const struct irsafs_option_table irsafs_fetch_options = {
+    .title = "Fetch",
+    .options = options,
+    .n_options = IRSAFS_COUNT(options),
+};
+
+static const struct irsafs_option text_options[] = {TOKEN_PATH_OPTION};
+
+const struct irsafs_option_table irsafs_text_options = {
+    .title = "Text",
+    .options = text_options,
+    .n_options = IRSAFS_COUNT(text_options),
 };
 
 struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *settings)
@@ -100,12 +119,9 @@ struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *
         .fetch_timeout_ms = INT64_C(60) * 1000,
         .sandbox = irsafs_sandbox_mode_name(irsafs_sandbox_mode_default()),
     };
-    return (struct irsafs_option_table){
-        .title = "Fetch",
-        .options = options,
-        .n_options = IRSAFS_COUNT(options),
-        .settings = settings,
-    };
+    struct irsafs_option_table table = irsafs_fetch_options;
+    table.settings = settings;
+    return table;
 }
 
 static bool is_url(const char *value)
@@ -131,12 +147,6 @@ static bool is_token_path(const char *value)
     return value[0] == '/' && irsafs_is_config_value(value, strlen(value));
 }
 
-static bool is_sandbox_mode(const char *value)
-{
-    enum irsafs_sandbox_mode mode;
-    return irsafs_sandbox_mode_parse(value, &mode);
-}
-
 static const struct {
     const char *name;
     bool (*good)(const char *value);
@@ -148,7 +158,6 @@ static const struct {
     {"run-id", is_run_id, "a run id (letters, digits, '.', '_', '-', at most 63)"},
     {"web-identity-token-file", is_token_path,
      "an absolute path of visible ASCII, no quotes or #;[]"},
-    {"sandbox", is_sandbox_mode, "required, best-effort or off"},
 };
 
 static enum irsafs_code

@@ -23,7 +23,11 @@ struct irsafs_client_settings {
     const char *sandbox; /* irsafs_sandbox_mode_parse */
 };
 
-/* The table, with its settings pointing at *settings, which is set to the defaults first. */
+extern const struct irsafs_option_table irsafs_fetch_options;
+/* Of these only what concerns a text that is there: for `check`. The same settings. */
+extern const struct irsafs_option_table irsafs_text_options;
+
+/* irsafs_fetch_options, with its settings pointing at *settings, which is set to the defaults first. */
 struct irsafs_option_table irsafs_client_options(struct irsafs_client_settings *settings);
 
 /* Checks what the parser of options cannot: the form of URLs, of the run id and of the token path,

@@ -25,15 +25,18 @@ static const struct irsafs_option options[] = {
      .help = "mount point of irsafs, asked second"},
 };
 
+const struct irsafs_option_table irsafs_which_options = {
+    .title = "Which irsafs",
+    .options = options,
+    .n_options = IRSAFS_COUNT(options),
+};
+
 struct irsafs_option_table irsafs_daemon_options(struct irsafs_daemon_settings *settings)
 {
     *settings = (struct irsafs_daemon_settings){.control = IRSAFS_DEFAULT_CONTROL};
-    return (struct irsafs_option_table){
-        .title = "Which irsafs",
-        .options = options,
-        .n_options = IRSAFS_COUNT(options),
-        .settings = settings,
-    };
+    struct irsafs_option_table table = irsafs_which_options;
+    table.settings = settings;
+    return table;
 }
 
 /* HOST:PORT and nothing else. */

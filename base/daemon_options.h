@@ -15,7 +15,9 @@ struct irsafs_daemon_settings {
     const char *mountpoint; /* NULL: not named; then irsafs_default_mountpoint */
 };
 
-/* The table, with its settings pointing at *settings, which is set to the defaults first. */
+extern const struct irsafs_option_table irsafs_which_options;
+
+/* irsafs_which_options, with its settings pointing at *settings, which is set to the defaults first. */
 struct irsafs_option_table irsafs_daemon_options(struct irsafs_daemon_settings *settings);
 
 /* Checks the form of --control. E_BAD_FLAG_VALUE, or E_BAD_VALUE when it came from the environment. */

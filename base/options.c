@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/log.h"
+#include "base/nearest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static const char *wanted_form(const struct irsafs_option *o)
     case IRSAFS_OPT_FLAG:
         return "on or off";
     case IRSAFS_OPT_STRING:
-        return "not empty";
+        return o->values != NULL ? o->values : "not empty";
     case IRSAFS_OPT_DURATION:
         return "a duration such as 500ms, 2s, 15m or 24h";
     case IRSAFS_OPT_UINT:
@@ -113,9 +114,28 @@ static const char *wanted_form(const struct irsafs_option *o)
     case IRSAFS_OPT_MODE:
         return "octal permission bits such as 0444";
     case IRSAFS_OPT_LEVEL:
-        return "debug, info, warn or error";
+        return irsafs_option_values(o);
     }
     return "";
+}
+
+const char *irsafs_option_values(const struct irsafs_option *option)
+{
+    return option->type == IRSAFS_OPT_LEVEL ? "debug, info, warn or error" : option->values;
+}
+
+/* Whether value is a word of "one, two or three". */
+static bool is_one_of(const char *values, const char *value)
+{
+    size_t len = strlen(value);
+    for (const char *at = values; *at != '\0'; at += strspn(at, ", ")) {
+        size_t n = strcspn(at, ", ");
+        if (n == len && memcmp(at, value, n) == 0 && strcmp(value, "or") != 0) {
+            return true;
+        }
+        at += n;
+    }
+    return false;
 }
 
 /* Stores value in the settings; false when it has not the wanted form or range. */
@@ -127,7 +147,7 @@ static bool store(const struct irsafs_option *o, void *settings, const char *val
     case IRSAFS_OPT_FLAG:
         return parse_bool(value, field);
     case IRSAFS_OPT_STRING:
-        if (value[0] == '\0') {
+        if (value[0] == '\0' || (o->values != NULL && !is_one_of(o->values, value))) {
             return false;
         }
         *(const char **)field = value;
@@ -226,14 +246,19 @@ struct parse {
     struct irsafs_error *err;
 };
 
-/* Finds a flag by name and marks it as seen. */
-static const struct irsafs_option *
-find(struct parse *p, const char *name, size_t len, const struct irsafs_option_table **ret_table)
+/* Finds a flag by name or letter and marks it as seen. */
+static const struct irsafs_option *find(struct parse *p,
+                                        bool letter,
+                                        const char *name,
+                                        size_t len,
+                                        const struct irsafs_option_table **ret_table)
 {
     for (size_t t = 0; t < p->n_tables; t++) {
         for (size_t i = 0; i < p->tables[t].n_options; i++) {
             const struct irsafs_option *o = &p->tables[t].options[i];
-            if (strlen(o->name) == len && memcmp(o->name, name, len) == 0) {
+            bool match = letter ? o->letter == name[0]
+                                : strlen(o->name) == len && memcmp(o->name, name, len) == 0;
+            if (match) {
                 *ret_table = &p->tables[t];
                 p->seen[t] |= UINT64_C(1) << i;
                 return o;
@@ -255,17 +280,38 @@ note_given(struct parse *p, struct irsafs_given *given, char **words, size_t n_w
     return IRSAFS_OK;
 }
 
+/* The value is not repeated: it may be a secret, for which there is no flag. */
+static enum irsafs_code unknown_flag(struct parse *p, const char *word)
+{
+    size_t len = strcspn(word, "=");
+    size_t dashes = strspn(word, "-");
+    struct irsafs_nearest nearest = {.word = {word + dashes, len > dashes ? len - dashes : 0}};
+    for (size_t t = 0; t < p->n_tables; t++) {
+        for (size_t i = 0; i < p->tables[t].n_options; i++) {
+            irsafs_nearest_offer(&nearest, p->tables[t].options[i].name);
+        }
+    }
+    irsafs_nearest_offer(&nearest, "help");
+    if (nearest.best != NULL) {
+        return irsafs_error_set(p->err, IRSAFS_E_USAGE, "unknown flag '%.*s': did you mean --%s?",
+                                len < 64 ? (int)len : 64, word, nearest.best);
+    }
+    return irsafs_error_set(p->err, IRSAFS_E_USAGE, "unknown flag '%.*s'", len < 64 ? (int)len : 64,
+                            word);
+}
+
 /* One flag at argv[*at]; moves *at to its last word. */
 static enum irsafs_code from_flag(struct parse *p, int argc, char **argv, int *at)
 {
     const char *word = argv[*at];
-    const char *name = word + 2;
-    size_t len = word[1] == '-' ? strcspn(name, "=") : 0;
+    bool letter = word[1] != '-';
+    const char *name = word + (letter ? 1 : 2);
+    size_t len = letter ? (word[2] == '\0' ? 1 : 0) : strcspn(name, "=");
     int first = *at;
     const struct irsafs_option_table *table = NULL;
-    const struct irsafs_option *o = len > 0 ? find(p, name, len, &table) : NULL;
+    const struct irsafs_option *o = len > 0 ? find(p, letter, name, len, &table) : NULL;
     if (o == NULL) {
-        return irsafs_error_set(p->err, IRSAFS_E_USAGE, "unknown flag '%.64s'", word);
+        return unknown_flag(p, word);
     }
     const char *value = name[len] == '=' ? name + len + 1 : NULL;
     if (o->type == IRSAFS_OPT_FLAG && value == NULL) {
@@ -341,7 +387,9 @@ void irsafs_options_print(FILE *out, const struct irsafs_option_table *tables, s
         (void)fprintf(out, "\n%s:\n", tables[t].title);
         for (size_t i = 0; i < tables[t].n_options; i++) {
             const struct irsafs_option *o = &tables[t].options[i];
-            int n = fprintf(out, "  --%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+            const char letter[] = {'-', o->letter, ',', ' ', '\0'};
+            int n = fprintf(out, "  %s--%s%s%s", o->letter != '\0' ? letter : "", o->name,
+                            o->arg ? " " : "", o->arg ? o->arg : "");
             for (const char *line = o->help; line != NULL; n = 0) {
                 size_t len = strcspn(line, "\n");
                 (void)fprintf(out, "%s%*s%.*s\n", n > 31 ? "\n" : "", n > 31 ? 32 : 32 - n, "",

@@ -25,12 +25,14 @@ enum irsafs_option_type {
 
 struct irsafs_option {
     const char *name; /* without the dashes */
+    char letter;      /* short form of a FLAG, as in -q; NUL: none */
     const char *env; /* names, separated by blanks; NULL: none. A name with a leading '?' belongs to
                          others too: a bad value there is warned about and ignored */
     enum irsafs_option_type type;
-    size_t offset;             /* of the field in the settings struct */
-    int64_t min, max;          /* for DURATION (ms) and UINT */
-    const char *arg;           /* placeholder in --help; NULL for flags */
+    size_t offset;      /* of the field in the settings struct */
+    int64_t min, max;   /* for DURATION (ms) and UINT */
+    const char *arg;    /* placeholder in --help; NULL for flags. PATH: a file, DIR: a folder */
+    const char *values; /* for STRING: all that it may be, as "one, two or three"; NULL: anything */
     const char *shown_default; /* as --help shows it; NULL: none */
     const char *help;          /* <= 46 characters a line, lines separated by \n */
 };
@@ -55,7 +57,7 @@ struct irsafs_given {
 /* Fills the settings of all tables from the environment, then from argv[1..]. Words that are not
  * flags are left in argv[1..], in order, their number in *ret_n_words ("--" ends the flags).
  * At most 4 tables. "-h" and "--help" set *ret_help and stop the parsing.
- * Errors: E_USAGE (unknown flag, missing or unwanted value), E_BAD_FLAG_VALUE, E_BAD_VALUE (from the
+ * Errors: E_USAGE (unknown flag: the nearest is suggested; missing or unwanted value), E_BAD_FLAG_VALUE, E_BAD_VALUE (from the
  * environment); the message names flag or variable, value and the wanted form. */
 enum irsafs_code irsafs_options_parse(const struct irsafs_option_table *tables,
                                       size_t n_tables,
@@ -71,6 +73,9 @@ enum irsafs_code irsafs_option_refuse(const struct irsafs_option *option,
                                       const char *value,
                                       const char *wanted,
                                       struct irsafs_error *err);
+
+/* What the option may be, as `values`; NULL when it is not one of a few words. */
+const char *irsafs_option_values(const struct irsafs_option *option);
 
 /* The options part of --help, at most 80 columns. */
 void irsafs_options_print(FILE *out, const struct irsafs_option_table *tables, size_t n_tables);

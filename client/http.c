@@ -391,7 +391,9 @@ enum irsafs_code irsafs_http_send(const struct irsafs_http_request *request,
                                   bool *ret_refused,
                                   struct irsafs_error *err)
 {
-    IRSAFS_CLEANUP(transfer_deinit) struct transfer t = {.request = request, .body = body};
+    IRSAFS_CLEANUP(transfer_deinit)
+    struct transfer t = {
+        .request = request, .body = body, .head = {.any_status = request->any_status}};
     *ret_refused = false;
     *ret_answer = (struct irsafs_http_answer){.retry_after_ms = -1};
     enum irsafs_code code = begin(&t, err);

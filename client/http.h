@@ -22,6 +22,7 @@ struct irsafs_http_request {
     const char *proxy;      /* NULL: none */
     const char *ca_file;    /* only this CA counts; NULL: the system's bundle */
     bool insecure;          /* accept any certificate */
+    bool any_status;        /* the body counts whatever the status */
     int64_t deadline_ms;    /* irsafs_clock_boot_ms */
 };
 
@@ -43,7 +44,7 @@ struct irsafs_http_peer {
 /* Once, before anything else that uses TLS or hashes. E_MEMORY. */
 enum irsafs_code irsafs_http_start(struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
-/* Sends and waits, until the deadline at most. For status 200 the whole body is appended to body,
+/* Sends and waits, until the deadline at most. For status 200 (or any_status) the whole body is appended to body,
  * whose ceiling bounds it; any other body is not even read.
  * E_DNS, E_CONNECT, E_TIMEOUT, E_TLS, E_BROKEN (nothing sensible came); E_CA_FILE; E_TOO_BIG, E_CUT,
  * E_BAD_HTTP (something came, but not an answer that we trust); E_MEMORY. Messages hold neither

@@ -59,11 +59,12 @@ static enum irsafs_http_verdict refuse(const char **ret_why, const char *why)
 static enum irsafs_http_verdict end_of_head(struct irsafs_http_head *head, const char **ret_why)
 {
     if (head->status >= 100 && head->status < 200 && head->status != 101) {
-        *head = (struct irsafs_http_head){.n_lines = head->n_lines, .n_bytes = head->n_bytes};
+        *head = (struct irsafs_http_head){
+            .n_lines = head->n_lines, .n_bytes = head->n_bytes, .any_status = head->any_status};
         return IRSAFS_HTTP_GO_ON; /* an interim answer: the real one follows */
     }
     head->done = true;
-    if (head->status != 200) {
+    if (head->status != 200 && !head->any_status) {
         return IRSAFS_HTTP_ENOUGH;
     }
     if (head->encoded) {

@@ -13,7 +13,8 @@ struct irsafs_http_head {
     size_t n_lines, n_bytes;
     unsigned n_lengths, n_chunked, n_other_codings;
     bool encoded;
-    bool done; /* what follows are trailers */
+    bool done;       /* what follows are trailers */
+    bool any_status; /* given: the body counts whatever the status */
 };
 
 enum irsafs_http_verdict {
@@ -24,7 +25,7 @@ enum irsafs_http_verdict {
 
 /* Takes one line as it came, end of line included. Refused are heads over the ceilings
  * (IRSAFS_RESPONSE_HEADERS_MAX bytes, 128 lines, interim answers and trailers included) and, for
- * status 200, a coded body and a body whose end is not announced or announced twice. */
+ * status 200 (any, when any_status is set), a coded body and a body whose end is not announced or announced twice. */
 enum irsafs_http_verdict
 irsafs_http_head_take(struct irsafs_http_head *head, struct irsafs_str line, const char **ret_why);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/ascii.h"
-#include "base/client_options.h"
+#include "base/client_verbs.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -8,8 +8,10 @@
 #include "client/check.h"
 #include "client/fetch.h"
 #include "client/http.h"
+#include "client/refresh.h"
 #include "client/report.h"
 #include "client/sandbox.h"
+#include "client/status.h"
 #include "version.h"
 
 #include <errno.h>
@@ -24,65 +26,26 @@
 
 /* irsafs-client: one run, one answer. */
 
-enum { REPORT_FD_MIN = 3, REPORT_FD_MAX = 1023 };
-
 static const char program[] = "irsafs-client";
 
-struct own_settings {
-    int64_t report_fd; /* -1: none */
-    int log_level;
-    bool version;
-};
-
-static const struct irsafs_option own_options[] = {
-    {.name = "report-fd",
-     .type = IRSAFS_OPT_UINT,
-     .offset = offsetof(struct own_settings, report_fd),
-     .min = REPORT_FD_MIN,
-     .max = REPORT_FD_MAX,
-     .arg = "N",
-     .help = "write a JSON report to this descriptor, and\nnothing to stderr"},
-    {.name = "log-level",
-     .env = "IRSAFS_LOG_LEVEL ?LOG_LEVEL",
-     .type = IRSAFS_OPT_LEVEL,
-     .offset = offsetof(struct own_settings, log_level),
-     .arg = "LEVEL",
-     .shown_default = "info",
-     .help = "debug, info, warn or error"},
-    {.name = "version",
-     .type = IRSAFS_OPT_FLAG,
-     .offset = offsetof(struct own_settings, version),
-     .help = "same as the verb version"},
-};
-
 struct arguments {
-    struct irsafs_client_settings settings;
-    struct own_settings own;
-    struct irsafs_option_table tables[2];
+    struct irsafs_client_line line;
+    const struct irsafs_verb *verb;
+    struct irsafs_option_table tables[IRSAFS_VERB_TABLES_MAX]; /* of the verb */
+    size_t n_tables;
     struct irsafs_buf api_key;
     int report_fd; /* -1: none */
 };
 
 static int run_help(const struct arguments *args, char **words)
 {
-    (void)words;
-    (void)fputs("Usage: irsafs-client [fetch] [FLAGS]   ask the mapping service, print the config\n"
-                "       irsafs-client check FILE        what would irsafs change in this config?\n"
-                "       irsafs-client version|help\n"
-                "\n"
-                "Flags beat environment variables, which beat defaults.\n"
-                "\n"
-                "Examples:\n"
-                "  irsafs-client > my.config           as set up by the environment of the pod\n"
-                "  irsafs-client --token-url http://localhost:8899/access-token \\\n"
-                "      --endpoint https://irsa-svc.domino-field/map_iam_roles_to_pod_sa\n"
-                "  irsafs-client check ~/.aws/config\n",
-                stdout);
-    irsafs_options_print(stdout, args->tables, IRSAFS_COUNT(args->tables));
-    (void)fputs("\n"
-                "Exit codes: 0 ok, 2 usage, 3 configuration, 4 token, 5 unreachable, 6 refused,\n"
-                "7 service error, 8 bad answer or bad file, 75 temporary local failure.\n",
-                stdout);
+    struct irsafs_error err = {.message = ""};
+    const struct irsafs_verb *verb = NULL;
+    (void)args;
+    if (irsafs_program_find_shown(&irsafs_client_program, words[0], &verb, &err) != IRSAFS_OK) {
+        return irsafs_error_report(program, &err);
+    }
+    irsafs_help_print(stdout, &irsafs_client_program, verb, IRSAFS_VERSION);
     return 0;
 }
 
@@ -93,6 +56,23 @@ static int run_version(const struct arguments *args, char **words)
     (void)printf("%s %s\n", program, IRSAFS_VERSION);
     irsafs_http_print_versions(stdout);
     (void)printf("jansson %s\nlibjwt %s\n", jansson_version_str(), IRSAFS_JWT_VERSION);
+    return 0;
+}
+
+static int run_completion(const struct arguments *args, char **words)
+{
+    struct irsafs_error err = {.message = ""};
+    (void)args;
+    return irsafs_completion_main(&irsafs_client_program, words[0], &err) == IRSAFS_OK
+               ? 0
+               : irsafs_error_report(program, &err);
+}
+
+static int run_manual(const struct arguments *args, char **words)
+{
+    (void)args;
+    (void)words;
+    irsafs_manual_print(stdout, &irsafs_client_program);
     return 0;
 }
 
@@ -145,14 +125,14 @@ static int run_fetch(const struct arguments *args, char **words)
     if (irsafs_client_settings_check(&args->tables[0], &fetch.error) != IRSAFS_OK) {
         return finish(args, &fetch);
     }
-    if (args->settings.insecure_skip_tls_verify && args->report_fd < 0) {
+    if (args->line.fetch.insecure_skip_tls_verify && args->report_fd < 0) {
         irsafs_log(IRSAFS_LOG_WARN, "tls_not_verified",
                    IRSAFS_LOG_TEXT("flag", "insecure-skip-tls-verify"));
     }
     enum irsafs_sandbox_mode mode;
-    if (irsafs_sandbox_mode_parse(args->settings.sandbox, &mode) && /* checked above */
-        irsafs_client_confine(&args->settings, mode, &fetch.sandbox, &fetch.error) == IRSAFS_OK) {
-        irsafs_fetch(&args->settings, &args->api_key, &fetch);
+    if (irsafs_sandbox_mode_parse(args->line.fetch.sandbox, &mode) && /* checked above */
+        irsafs_client_confine(&args->line.fetch, mode, &fetch.sandbox, &fetch.error) == IRSAFS_OK) {
+        irsafs_fetch(&args->line.fetch, &args->api_key, &fetch);
     }
     return finish(args, &fetch);
 }
@@ -163,38 +143,31 @@ static int run_check(const struct arguments *args, char **words)
     if (irsafs_client_settings_check(&args->tables[0], &err) != IRSAFS_OK) {
         return fail(args, &err);
     }
-    return irsafs_check(program, words[0], args->settings.web_identity_token_file);
+    return irsafs_check(program, words[0], args->line.fetch.web_identity_token_file);
 }
 
-static const struct verb {
-    const char *name;
-    int n_words; /* after the verb */
-    const char *wants;
-    int (*run)(const struct arguments *args, char **words);
-} verbs[] = {
-    {"fetch", 0, "no word", run_fetch},
-    {"check", 1, "one FILE", run_check},
-    {"help", 0, "no word", run_help},
-    {"version", 0, "no word", run_version},
-};
-
-static int run_verb(const struct arguments *args, int n_words, char **words)
+static int run_status(const struct arguments *args, char **words)
 {
-    const char *name = args->own.version ? "version" : n_words > 0 ? words[0] : "fetch";
-    struct irsafs_error err = {.message = ""};
-    for (size_t i = 0; i < IRSAFS_COUNT(verbs); i++) {
-        if (strcmp(name, verbs[i].name) != 0) {
-            continue;
-        }
-        if (n_words > 0 && n_words != verbs[i].n_words + 1 && !args->own.version) {
-            (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "%s wants %s", name, verbs[i].wants);
-            return fail(args, &err);
-        }
-        return verbs[i].run(args, words + 1);
-    }
-    (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "unknown verb '%.64s'", name);
-    return fail(args, &err);
+    (void)words;
+    return irsafs_status_main(program, &args->line);
 }
+
+static int run_refresh(const struct arguments *args, char **words)
+{
+    (void)words;
+    return irsafs_refresh_main(program, &args->line);
+}
+
+static int (*const runs[IRSAFS_CLIENT_VERBS])(const struct arguments *args, char **words) = {
+    [IRSAFS_CLIENT_FETCH] = run_fetch,
+    [IRSAFS_CLIENT_CHECK] = run_check,
+    [IRSAFS_CLIENT_STATUS] = run_status,
+    [IRSAFS_CLIENT_REFRESH] = run_refresh,
+    [IRSAFS_CLIENT_COMPLETION] = run_completion,
+    [IRSAFS_CLIENT_VERSION] = run_version,
+    [IRSAFS_CLIENT_HELP] = run_help,
+    [IRSAFS_CLIENT_MANUAL] = run_manual,
+};
 
 /* The descriptor is needed before the parse, which may already be what goes wrong. */
 static int find_report_fd(int argc, char **argv)
@@ -210,10 +183,11 @@ static int find_report_fd(int argc, char **argv)
         }
     }
     int fd = 0;
-    for (; value != NULL && irsafs_is_digit(*value) && fd <= REPORT_FD_MAX; value++) {
+    for (; value != NULL && irsafs_is_digit(*value) && fd <= IRSAFS_REPORT_FD_MAX; value++) {
         fd = fd * 10 + (*value - '0');
     }
-    bool good = value != NULL && *value == '\0' && fd >= REPORT_FD_MIN && fd <= REPORT_FD_MAX;
+    bool good =
+        value != NULL && *value == '\0' && fd >= IRSAFS_REPORT_FD_MIN && fd <= IRSAFS_REPORT_FD_MAX;
     return good && fcntl(fd, F_GETFD) >= 0 ? fd : -1;
 }
 
@@ -244,21 +218,36 @@ static int run(struct arguments *args, int argc, char **argv)
         (void)irsafs_error_set(&err, IRSAFS_E_TOKEN_MALFORMED, "DOMINO_USER_API_KEY is too long");
         return fail(args, &err);
     }
-    if (irsafs_options_parse(args->tables, IRSAFS_COUNT(args->tables), argc, argv, &n_words, &help,
-                             &err) != IRSAFS_OK) {
+    bool named = false;
+    if (irsafs_program_take_verb(&irsafs_client_program, &argc, argv, &args->verb, &named, &err) !=
+        IRSAFS_OK) {
+        return fail(args, &err);
+    }
+    args->n_tables = irsafs_client_line_init(&args->line, args->verb, args->tables);
+    if (irsafs_options_parse(args->tables, args->n_tables, argc, argv, &n_words, &help, &err) !=
+        IRSAFS_OK) {
         return fail(args, &err);
     }
     if (help) {
-        return run_help(args, NULL);
+        irsafs_help_print(stdout, &irsafs_client_program, named ? args->verb : NULL,
+                          IRSAFS_VERSION);
+        return 0;
     }
-    if (args->own.report_fd >= 0 && args->report_fd < 0) {
+    if (args->line.own.version) {
+        return run_version(args, NULL);
+    }
+    if (args->line.own.report_fd >= 0 && args->report_fd < 0) {
         (void)irsafs_error_set(&err, IRSAFS_E_BAD_FLAG_VALUE, "--report-fd: no such descriptor");
         return fail(args, &err);
     }
-    if (args->report_fd < 0) {
-        irsafs_log_set_level((enum irsafs_log_level)args->own.log_level);
+    if (irsafs_verb_check_words(args->verb, n_words, argv + 1, &err) != IRSAFS_OK) {
+        return fail(args, &err);
     }
-    return run_verb(args, n_words, argv + 1);
+    if (args->report_fd < 0) {
+        irsafs_log_set_level((enum irsafs_log_level)args->line.own.log_level);
+    }
+    argv[n_words + 1] = NULL;
+    return runs[args->verb - irsafs_client_verbs](args, argv + 1);
 }
 
 int main(int argc, char **argv)
@@ -266,12 +255,7 @@ int main(int argc, char **argv)
     irsafs_fd_fill_standard();
     be_discreet();
     json_set_alloc_funcs(irsafs_reserve_malloc, irsafs_reserve_free);
-    struct arguments args = {.own = {.report_fd = -1, .log_level = IRSAFS_LOG_INFO}};
-    args.tables[0] = irsafs_client_options(&args.settings);
-    args.tables[1] = (struct irsafs_option_table){.title = "Program",
-                                                  .options = own_options,
-                                                  .n_options = IRSAFS_COUNT(own_options),
-                                                  .settings = &args.own};
+    struct arguments args = {.report_fd = -1};
     args.api_key = IRSAFS_SECRET_INIT(IRSAFS_TOKEN_MAX);
     args.report_fd = find_report_fd(argc, argv);
     if (args.report_fd >= 0) {

@@ -12,9 +12,12 @@ add_library(irsafs_client_lib STATIC
     client/jwt_hint.c
     client/labels.c
     client/mapping.c
+    client/refresh.c
     client/report.c
     client/run.c
     client/sandbox.c
+    client/show.c
+    client/status.c
     client/token.c
 )
 target_link_libraries(irsafs_client_lib PUBLIC

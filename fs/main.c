@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/client_verbs.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/nearest.h"
 #include "base/options.h"
 #include "fs/client.h"
 #include "fs/fuse/version.h"
@@ -18,30 +20,6 @@
 #include <unistd.h>
 
 /* The verbs of irsafs. Those of the client replace this process: the daemon links no network. */
-
-static int print_help(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    (void)printf("irsafs " IRSAFS_VERSION
-                 " - your AWS config as a file that is generated when it is read\n"
-                 "\n"
-                 "Usage: irsafs VERB [OPTIONS]\n"
-                 "\n"
-                 "  mount [MOUNTPOINT]   serve config, refresh and status until SIGTERM\n"
-                 "  render               fetch once and print the config; needs no mount\n"
-                 "  check FILE           validate any AWS config file\n"
-                 "  version              versions of irsafs and its libraries\n"
-                 "  help                 this text; 'irsafs VERB --help' for the options\n"
-                 "\n"
-                 "In a Domino pod everything is set in the environment:\n"
-                 "\n"
-                 "  irsafs mount /var/run/.aws &\n"
-                 "  cat /var/run/.aws/config\n"
-                 "  touch /var/run/.aws/refresh     after your roles have changed\n"
-                 "  cat /var/run/.aws/status        when something looks wrong\n");
-    return 0;
-}
 
 static int print_version(int argc, char **argv)
 {
@@ -76,41 +54,166 @@ static int render(int argc, char **argv)
     return run_client("fetch", argc, argv);
 }
 
-static int check(int argc, char **argv)
+static int print_help(int argc, char **argv);
+static int print_completion(int argc, char **argv);
+static int print_manual(int argc, char **argv);
+
+static const struct irsafs_verb render_verb = {
+    .name = "render",
+    .summary = "fetch once and print the config; needs no mount",
+    .about = "Asks the mapping service once and prints the config, or says what is wrong.\n"
+             "\n"
+             "  % render >my.config\n"
+             "  AWS_CONFIG_FILE=$PWD/my.config aws sts get-caller-identity --profile NAME\n",
+    .tables = {&irsafs_fetch_options},
+    .run = render,
+};
+static const struct irsafs_verb completion_verb = {
+    .name = "completion",
+    .words = "bash",
+    .summary = "print the completion script of a shell",
+    .about = "  source <(% completion bash)    for this shell\n",
+    .run = print_completion,
+};
+static const struct irsafs_verb version_verb = {
+    .name = "version",
+    .summary = "versions of irsafs and its libraries",
+    .about = "Prints one line. The client has its own: irsafs-client version.\n",
+    .run = print_version,
+};
+static const struct irsafs_verb help_verb = {
+    .name = "help",
+    .words = "[VERB]",
+    .summary = "this text, or all about one verb",
+    .about = "The same as 'VERB --help'.\n",
+    .run = print_help,
+};
+/* For `mount` and for the build. */
+static const struct irsafs_verb worker_verb = {.name = "worker", .run = irsafs_worker_main};
+static const struct irsafs_verb notifier_verb = {.name = "notifier", .run = irsafs_notifier_main};
+static const struct irsafs_verb manual_verb = {.name = "manual", .run = print_manual};
+
+static const struct irsafs_verb *const verbs[] = {
+    &irsafs_mount_verb,
+    &irsafs_client_verbs[IRSAFS_CLIENT_STATUS],
+    &irsafs_client_verbs[IRSAFS_CLIENT_REFRESH],
+    &render_verb,
+    &irsafs_client_verbs[IRSAFS_CLIENT_CHECK],
+    &completion_verb,
+    &version_verb,
+    &help_verb,
+    &worker_verb,
+    &notifier_verb,
+    &manual_verb,
+};
+
+static const struct irsafs_program program = {
+    .name = "irsafs",
+    .title = "your AWS config as a file that is generated when it is read",
+    .next = "In a Domino pod everything is set in the environment:\n"
+            "\n"
+            "  % mount /var/run/.aws &\n"
+            "  cat /var/run/.aws/config\n"
+            "  touch /var/run/.aws/refresh    my roles have changed: a new config, please\n"
+            "  % refresh --wait          the same, and tell me the result\n"
+            "  % status                  when something looks wrong\n"
+            "\n"
+            "'% VERB --help' has the options, 'man irsafs' everything.\n",
+    .verbs = verbs,
+    .n_verbs = IRSAFS_COUNT(verbs),
+};
+
+static int print_help(int argc, char **argv)
 {
-    return run_client("check", argc, argv);
+    struct irsafs_error err;
+    const struct irsafs_verb *verb = NULL;
+    if (irsafs_verb_check_words(&help_verb, argc - 1, argv + 1, &err) != IRSAFS_OK ||
+        irsafs_program_find_shown(&program, argv[1], &verb, &err) != IRSAFS_OK) {
+        return irsafs_error_report("irsafs", &err);
+    }
+    irsafs_help_print(stdout, &program, verb, IRSAFS_VERSION);
+    return 0;
 }
 
+static int print_completion(int argc, char **argv)
+{
+    struct irsafs_error err;
+    if (irsafs_verb_check_words(&completion_verb, argc - 1, argv + 1, &err) != IRSAFS_OK ||
+        irsafs_completion_main(&program, argv[1], &err) != IRSAFS_OK) {
+        return irsafs_error_report("irsafs", &err);
+    }
+    return 0;
+}
+
+static int print_manual(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    irsafs_manual_print(stdout, &program);
+    return 0;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int run(const struct irsafs_verb *verb, int argc, char **argv)
+{
+    if (verb->summary != NULL && asks_for_help(argc, argv)) {
+        irsafs_help_print(stdout, &program, verb, IRSAFS_VERSION);
+        return 0;
+    }
+    return verb->run != NULL ? verb->run(argc, argv) : run_client(verb->name, argc, argv);
+}
+
+/* Flags that stand for a verb. */
 static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv); /* argv[0] is the verb */
-} verbs[] = {
-    {"mount", irsafs_mount_main},
-    {"render", render},
-    {"check", check},
-    {"worker", irsafs_worker_main},
-    {"notifier", irsafs_notifier_main}, /* for `mount` only */
-    {"version", print_version},
-    {"--version", print_version},
-    {"help", print_help},
-    {"--help", print_help},
-    {"-h", print_help},
-};
+    const char *flag;
+    const struct irsafs_verb *verb;
+} flags[] = {{"--version", &version_verb},
+             {"-V", &version_verb},
+             {"--help", &help_verb},
+             {"-h", &help_verb}};
+
+static void unknown_flag(const char *word, struct irsafs_error *err)
+{
+    struct irsafs_nearest nearest = {.word = {word, strlen(word)}};
+    for (size_t i = 0; i < IRSAFS_COUNT(flags); i++) {
+        irsafs_nearest_offer(&nearest, flags[i].flag);
+    }
+    (void)irsafs_error_set(err, IRSAFS_E_USAGE, "unknown flag '%.64s'%s%s%s", word,
+                           nearest.best != NULL ? ": did you mean " : "",
+                           nearest.best != NULL ? nearest.best : "",
+                           nearest.best != NULL ? "?" : "");
+}
 
 int main(int argc, char **argv)
 {
     struct irsafs_error err;
+    const struct irsafs_verb *verb = NULL;
     irsafs_fd_fill_standard();
-    for (size_t i = 0; argc > 1 && i < IRSAFS_COUNT(verbs); i++) {
-        if (strcmp(argv[1], verbs[i].name) == 0) {
-            return verbs[i].run(argc - 1, argv + 1);
+    for (size_t i = 0; argc > 1 && i < IRSAFS_COUNT(flags); i++) {
+        if (strcmp(argv[1], flags[i].flag) == 0) {
+            return flags[i].verb->run(argc - 1, argv + 1);
         }
     }
     if (argc < 2) {
-        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "no verb: try 'irsafs mount'");
+        (void)irsafs_error_set(
+            &err, IRSAFS_E_USAGE,
+            "no verb: 'irsafs mount' serves, 'irsafs status' tells, 'irsafs help' shows all");
+    } else if (argv[1][0] == '-') {
+        unknown_flag(argv[1], &err);
     } else {
-        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "unknown %s '%.64s': see 'irsafs help'",
-                               argv[1][0] == '-' ? "flag" : "verb", argv[1]);
+        verb = irsafs_program_find(&program, argv[1]);
+        if (verb == NULL) {
+            (void)!irsafs_program_find_shown(&program, argv[1], &verb, &err);
+        }
     }
-    return irsafs_error_report("irsafs", &err);
+    return verb != NULL ? run(verb, argc - 1, argv + 1) : irsafs_error_report("irsafs", &err);
 }

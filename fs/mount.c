@@ -178,25 +178,37 @@ static const struct irsafs_option mount_options[] = {
      .help = "debug, info, warn or error"},
 };
 
-static void print_help(const struct irsafs_option_table *tables, size_t n_tables)
-{
-    (void)printf("Usage: irsafs mount [MOUNTPOINT] [OPTIONS]\n"
-                 "\n"
-                 "Serves the user's AWS config in the foreground until SIGTERM. MOUNTPOINT is the\n"
-                 "directory of AWS_CONFIG_FILE, or /var/run/.aws.\n"
-                 "\n"
-                 "  irsafs mount                in a Domino pod: all is set there\n"
-                 "  irsafs mount /mnt/aws --endpoint http://localhost:6000/map --run-id 5f0c \\\n"
-                 "      --token-file token      anywhere else\n"
-                 "\n"
-                 "  cat MOUNTPOINT/config       generated on the first look, cached for the TTL\n"
-                 "  touch MOUNTPOINT/refresh    the next look gets a new one\n"
-                 "  cat MOUNTPOINT/status       what irsafs knows, JSON; never waits\n"
-                 "\n"
-                 "Every option can be set as IRSAFS_NAME in the environment, e.g. IRSAFS_TTL=5m.\n"
-                 "Times: 500ms, 2s, 15m, 24h.\n");
-    irsafs_options_print(stdout, tables, n_tables);
-}
+static const struct irsafs_option_table freshness_table = {
+    .title = "Freshness",
+    .options = freshness_options,
+    .n_options = IRSAFS_COUNT(freshness_options),
+};
+static const struct irsafs_option_table mount_table = {
+    .title = "Mount",
+    .options = mount_options,
+    .n_options = IRSAFS_COUNT(mount_options),
+};
+
+const struct irsafs_verb irsafs_mount_verb = {
+    .name = "mount",
+    .words = "[MOUNTPOINT]",
+    .summary = "serve config, refresh and status until SIGTERM",
+    .about = "Serves the user's AWS config in the foreground until SIGTERM. MOUNTPOINT is the\n"
+             "directory of AWS_CONFIG_FILE, or /var/run/.aws.\n"
+             "\n"
+             "  % mount                in a Domino pod: all is set there\n"
+             "  % mount /mnt/aws --endpoint http://localhost:6000/map --run-id 5f0c \\\n"
+             "      --token-file token      anywhere else\n"
+             "\n"
+             "  cat MOUNTPOINT/config       generated on the first look, cached for the TTL\n"
+             "  touch MOUNTPOINT/refresh    the next look gets a new one\n"
+             "  cat MOUNTPOINT/status       what irsafs knows, JSON; never waits\n"
+             "\n"
+             "Every option can be set as IRSAFS_NAME in the environment, e.g. IRSAFS_TTL=5m.\n"
+             "Times: 500ms, 2s, 15m, 24h.\n",
+    .tables = {&freshness_table, &irsafs_fetch_options, &mount_table},
+    .run = irsafs_mount_main,
+};
 
 static enum irsafs_code
 parse_kernel_features(const char *list, bool *ret_epoch, struct irsafs_error *err)
@@ -262,26 +274,21 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .log_level = IRSAFS_LOG_INFO,
     };
     struct irsafs_option_table tables[] = {
-        {.title = "Freshness",
-         .options = freshness_options,
-         .n_options = IRSAFS_COUNT(freshness_options),
-         .settings = &p->settings},
+        freshness_table,
         irsafs_client_options(&p->client),
-        {.title = "Mount",
-         .options = mount_options,
-         .n_options = IRSAFS_COUNT(mount_options),
-         .settings = &p->settings},
+        mount_table,
     };
     int n_words = 0;
+    tables[0].settings = &p->settings;
     tables[1].given = &p->given;
+    tables[2].settings = &p->settings;
     enum irsafs_code code =
         irsafs_options_parse(tables, IRSAFS_COUNT(tables), argc, argv, &n_words, &p->help, err);
     if (code != IRSAFS_OK) {
         return code;
     }
     if (p->help) {
-        print_help(tables, IRSAFS_COUNT(tables));
-        return IRSAFS_OK;
+        return IRSAFS_OK; /* printed by who called */
     }
     if (n_words > 1) {
         return irsafs_error_set(err, IRSAFS_E_USAGE, "one mount point only, not '%s' too", argv[2]);

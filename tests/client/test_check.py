@@ -94,12 +94,12 @@ def test_usage(args):
     assert (ran.code, ran.out) == (2, b"") and "IRSAFS-E20" in ran.err
 
 
-@pytest.mark.parametrize("args", [["help"], ["--help"], ["-h"], ["check", "--help"]], ids=str)
+@pytest.mark.parametrize("args", [["help", "fetch"], ["fetch", "--help"], ["fetch", "-h"], ["--report-fd=9", "fetch", "--help"]], ids=str)
 def test_help(args):
     ran = run_client(args, report=False)
     text = ran.out.decode()
     assert (ran.code, ran.err) == (0, "")
-    assert "Examples:" in text and all(len(line) <= 80 for line in text.splitlines())
+    assert "irsafs-client fetch >my.config" in text and all(len(line) <= 80 for line in text.splitlines())
     for flag in ("--endpoint", "--ca-file", "--report-fd", "--log-level", "--fetch-timeout"):
         assert flag in text
 

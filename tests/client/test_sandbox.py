@@ -58,7 +58,7 @@ def test_default_and_off(fetch):
     assert fetch(env={"IRSAFS_SANDBOX": "off"}).report["sandbox"] == []
     ran = fetch("--sandbox=strict")
     assert (ran.code, ran.report["code"], ran.report["sandbox"]) == (2, 202, [])
-    assert ran.report["message"] == "--sandbox is not required, best-effort or off"
+    assert ran.report["message"] == "--sandbox: 'strict' is not required, best-effort or off"
 
 
 def test_https_with_own_ca(world, fetch):

@@ -34,9 +34,14 @@ static void test_setting(void **arg)
     struct irsafs_error err = {.message = ""};
     assert_string_equal(settings.sandbox, irsafs_sandbox_mode_name(irsafs_sandbox_mode_default()));
     assert_int_equal(irsafs_client_settings_check(&table, &err), IRSAFS_OK);
-    settings.sandbox = "strict";
-    assert_int_equal(irsafs_client_settings_check(&table, &err), IRSAFS_E_BAD_FLAG_VALUE);
-    assert_non_null(strstr(err.message, "--sandbox is not required, best-effort or off"));
+    char client[] = "client";
+    char flag[] = "--sandbox=strict";
+    char *words[] = {client, flag, NULL};
+    int n_words;
+    bool help;
+    assert_int_equal(irsafs_options_parse(&table, 1, 2, words, &n_words, &help, &err),
+                     IRSAFS_E_BAD_FLAG_VALUE);
+    assert_non_null(strstr(err.message, "'strict' is not required, best-effort or off"));
 }
 
 static void test_names(void **arg)
