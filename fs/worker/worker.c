@@ -34,11 +34,13 @@ enum {
     ORPHAN_MS = 250,    /* without a supervisor: time for a notifier that waits for a LOOKUP */
     ORPHAN_LIMIT_S = 2, /* a worker that hangs is ended by alarm(2) */
     HEARTBEAT_MS = 1000,
-    /* Of events: the kernel is served before anybody else, and looked at again after so many of the
-     * others. */
+    /* Priorities of events: the kernel is served before the endpoint, and looked at again after so many
+     * of the endpoint's events; but of many requests of the kernel one waits for its turn among those. */
     FIRST = 0,
-    PRIORITIES = 2,
-    OTHERS_IN_A_ROW = 4,
+    LAST,
+    PRIORITIES,
+    LAST_IN_A_ROW = 4,
+    FIRST_IN_A_ROW = 16,
 };
 
 struct worker {
@@ -55,6 +57,7 @@ struct worker {
     struct irsafs_endpoint_source source;
     struct irsafs_listener_facts listeners[IRSAFS_LISTENERS];
     uint64_t tell;    /* the newest that the notifier was asked for */
+    uint64_t turns;   /* of the kernel */
     uint64_t counted; /* requests that are in `progress` */
     int timer_fd;
     struct event_base *base;
@@ -349,6 +352,7 @@ static void on_fuse(evutil_socket_t fd, short what, void *user)
     struct irsafs_error err;
     (void)fd;
     (void)what;
+    (void)event_priority_set(w->fuse_event, ++w->turns % FIRST_IN_A_ROW == 0 ? LAST : FIRST);
     if (irsafs_session_receive(w->session)) {
         settle(w);
         return;
@@ -429,7 +433,7 @@ static struct event_base *new_base(void)
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
     if (config != NULL &&
-        event_config_set_max_dispatch_interval(config, NULL, OTHERS_IN_A_ROW, FIRST + 1) == 0) {
+        event_config_set_max_dispatch_interval(config, NULL, LAST_IN_A_ROW, LAST) == 0) {
         base = event_base_new_with_config(config);
     }
     if (config != NULL) {
