@@ -9,7 +9,7 @@ import pytest
 
 from lib.endpoint import serve
 from lib.faults import SERVICE, TOKEN
-from lib.program import TESTS, run_client
+from lib.program import IRSAFS, TESTS, check_output, environment, run, run_client
 from lib.text import code, comments
 
 DOC = (TESTS.parent / "docs" / "errors.md").read_text()
@@ -54,6 +54,10 @@ def test_one_code_everywhere(world, name):
 
         by_hand = run_client(["fetch"], world.env(), report=False)
         assert (by_hand.code, the_code(by_hand.err)) == (exit_code, number)
+        for verb, codes in (("refresh --wait", {exit_code}), ("status", {12})):
+            ran = run([IRSAFS, *verb.split(), f"--control={served.control.address}"], env=environment())
+            check_output(ran.err + ran.out.decode(), world.secrets())
+            assert ran.code in codes and the_code(ran.out.decode() + ran.err) == number, (verb, ran)
 
         section = re.search(rf"^## {number} .*\n((?:(?!^## ).*\n?)*)", DOC, re.MULTILINE)
         assert section, f"no section for {number} in docs/errors.md"
@@ -61,6 +65,7 @@ def test_one_code_everywhere(world, name):
         assert "".join(remedy.split()).rstrip(".").lower() in "".join(section[1].replace("`", "").split()).lower()
     finally:
         world.service.accept() if fault is None else getattr(world, server).normal()
-    assert served.control.refresh().status == 200
+    ran = run([IRSAFS, "refresh", "--wait", f"--control={served.control.address}"], env=environment())
+    assert ran.code == 0, ran.err
     assert code(mount.read()) == 0
     assert json.loads(served.control.ask("/status").body)["error"] is None
