@@ -101,3 +101,21 @@ def test_quoted_sentence_is_what_the_sdk_says(container, name):
     assert ran.code != 0
     quoted = [q for row in re.findall(r"^\| (.+?) \| .+? \| .+? \|$", PAGE, re.MULTILINE) for q in re.findall("`([^`]{12,})`", row)]
     assert [q for q in quoted if q in ran.err], f"the guide has no row for: {ran.err}"
+
+
+@pytest.mark.parametrize("language", SHELLS)
+def test_who_am_i_with_a_role_in_the_environment(container, language):
+    """boto3 and the CLI take the profile before AWS_ROLE_ARN, and never another identity for a missing one."""
+    ask = {
+        "sh": "aws sts get-caller-identity",
+        "python": "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])",
+    }[language]
+    container.sts.one_account = True                   # the role of AWS_ROLE_ARN would be let in
+    container.env.update(AWS_ROLE_ARN=GOLDEN_ROLES[0].proxy_arn, AWS_PROFILE=ROLE.name)
+    ran = start(container, language, ask)
+    assert ran.code == 0 and session_arn(ROLE) in ran.out.decode(), ran.err
+    container.env.update(AWS_PROFILE="missing")
+    calls = len(container.sts.calls)
+    ran = start(container, language, ask)
+    assert ran.code != 0 and "The config profile (missing) could not be found" in ran.err
+    assert len(container.sts.calls) == calls, "another identity was used"
