@@ -32,6 +32,21 @@ static const struct irsafs_option refresh_options[] = {
      .help = "wait no longer than this"},
 };
 
+static const struct irsafs_option doctor_options[] = {
+    {.name = "json",
+     .type = IRSAFS_OPT_FLAG,
+     .offset = FIELD(doctor.json),
+     .help = "print the findings as JSON"},
+    {.name = "worker-uid",
+     .env = "IRSAFS_WORKER_UID",
+     .type = IRSAFS_OPT_UINT,
+     .offset = FIELD(doctor.worker_uid),
+     .max = 0x7ffffffe,
+     .arg = "UID",
+     .shown_default = "65534",
+     .help = "started by root: check as this user what\nirsafs mount leaves to it"},
+};
+
 static const struct irsafs_option own_options[] = {
     {.name = "report-fd",
      .type = IRSAFS_OPT_UINT,
@@ -59,6 +74,7 @@ static const struct irsafs_option own_options[] = {
     }
 static const struct irsafs_option_table status_table = TABLE("Output", status_options);
 static const struct irsafs_option_table refresh_table = TABLE("Waiting", refresh_options);
+static const struct irsafs_option_table doctor_table = TABLE("Doctor", doctor_options);
 static const struct irsafs_option_table own_table = TABLE("Program", own_options);
 
 static const char about_fetch[] =
@@ -106,6 +122,16 @@ const struct irsafs_verb irsafs_client_verbs[IRSAFS_CLIENT_VERBS] = {
                   "  % refresh\n"
                   "  % refresh --wait && aws configure list-profiles\n",
          .tables = {&irsafs_which_options, &refresh_table}},
+    [IRSAFS_CLIENT_DOCTOR] =
+        {.name = "doctor",
+         .summary = "check all around it, with a remedy for each fault",
+         .about = "Looks at /dev/fuse, the mount, labels, token, DNS, TLS, one answer of the\n"
+                  "mapping service, the projected token and the AWS variables of this container.\n"
+                  "A line for each, with what to do about it. Exit status 1: something is FAIL.\n"
+                  "\n"
+                  "  % doctor\n"
+                  "  % doctor --json | jq '.checks[] | select(.level == \"fail\")'\n",
+         .tables = {&irsafs_fetch_options, &irsafs_which_options, &doctor_table}},
     [IRSAFS_CLIENT_COMPLETION] = {.name = "completion",
                                   .words = "bash",
                                   .summary = "print the completion script of a shell",
@@ -121,10 +147,11 @@ const struct irsafs_verb irsafs_client_verbs[IRSAFS_CLIENT_VERBS] = {
 };
 
 static const struct irsafs_verb *const shown[] = {
-    &irsafs_client_verbs[IRSAFS_CLIENT_FETCH],      &irsafs_client_verbs[IRSAFS_CLIENT_CHECK],
-    &irsafs_client_verbs[IRSAFS_CLIENT_STATUS],     &irsafs_client_verbs[IRSAFS_CLIENT_REFRESH],
-    &irsafs_client_verbs[IRSAFS_CLIENT_COMPLETION], &irsafs_client_verbs[IRSAFS_CLIENT_VERSION],
-    &irsafs_client_verbs[IRSAFS_CLIENT_HELP],       &irsafs_client_verbs[IRSAFS_CLIENT_MANUAL],
+    &irsafs_client_verbs[IRSAFS_CLIENT_FETCH],   &irsafs_client_verbs[IRSAFS_CLIENT_CHECK],
+    &irsafs_client_verbs[IRSAFS_CLIENT_STATUS],  &irsafs_client_verbs[IRSAFS_CLIENT_REFRESH],
+    &irsafs_client_verbs[IRSAFS_CLIENT_DOCTOR],  &irsafs_client_verbs[IRSAFS_CLIENT_COMPLETION],
+    &irsafs_client_verbs[IRSAFS_CLIENT_VERSION], &irsafs_client_verbs[IRSAFS_CLIENT_HELP],
+    &irsafs_client_verbs[IRSAFS_CLIENT_MANUAL],
 };
 
 const struct irsafs_program irsafs_client_program = {
@@ -133,6 +160,7 @@ const struct irsafs_program irsafs_client_program = {
     .next = "In a Domino run everything is set in the environment:\n"
             "\n"
             "  % status            when something looks wrong\n"
+            "  % doctor            when status does not say enough\n"
             "  % refresh --wait    after your roles have changed\n"
             "  % fetch --help      all options of a fetch\n",
     .verbs = shown,
@@ -148,6 +176,8 @@ size_t irsafs_client_line_init(struct irsafs_client_line *line,
     const struct irsafs_option_table which = irsafs_daemon_options(&line->daemon);
     size_t n = 0;
     line->status.json = line->status.quiet = line->refresh.wait = line->own.version = false;
+    line->doctor.json = false;
+    line->doctor.worker_uid = 65534;
     line->refresh.timeout_ms = INT64_C(70) * 1000;
     line->own.report_fd = -1;
     line->own.log_level = IRSAFS_LOG_INFO;

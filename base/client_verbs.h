@@ -14,6 +14,7 @@ enum irsafs_client_verb {
     IRSAFS_CLIENT_CHECK,
     IRSAFS_CLIENT_STATUS,
     IRSAFS_CLIENT_REFRESH,
+    IRSAFS_CLIENT_DOCTOR,
     IRSAFS_CLIENT_COMPLETION,
     IRSAFS_CLIENT_VERSION,
     IRSAFS_CLIENT_HELP,
@@ -37,6 +38,10 @@ struct irsafs_client_line {
         bool wait;
         int64_t timeout_ms;
     } refresh;
+    struct {
+        bool json;
+        int64_t worker_uid;
+    } doctor;
     struct {
         int64_t report_fd; /* -1: none */
         int log_level;

@@ -426,14 +426,11 @@ enum irsafs_code irsafs_http_probe(const struct irsafs_http_request *request,
     }
     CURLcode result = curl_easy_perform(t.curl);
     curl_off_t resolved = 0;
-    curl_off_t connected = 0;
     char *address = NULL;
     (void)curl_easy_getinfo(t.curl, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-    (void)curl_easy_getinfo(t.curl, CURLINFO_CONNECT_TIME_T, &connected);
     (void)curl_easy_getinfo(t.curl, CURLINFO_PRIMARY_IP, &address);
     ret_peer->resolved = resolved > 0;
-    ret_peer->connected = connected > 0;
-    if (address != NULL && ret_peer->connected) {
+    if (address != NULL && result == CURLE_OK) {
         (void)snprintf(ret_peer->address, sizeof(ret_peer->address), "%s", address);
     }
     bool refused = false;

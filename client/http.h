@@ -33,10 +33,9 @@ struct irsafs_http_answer {
     int64_t date_unix_s;                /* of the header Date; 0: it did not say */
 };
 
-/* Who is at the other end, and how far we came. With a proxy the first three are the proxy's. */
+/* Who is at the other end. With a proxy the first two are the proxy's. */
 struct irsafs_http_peer {
     bool resolved;    /* there is an address */
-    bool connected;   /* TCP */
     char address[48]; /* "" when not connected */
     struct irsafs_certificate certificate;
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/reserve.h"
 #include "client/check.h"
+#include "client/doctor/doctor.h"
 #include "client/fetch.h"
 #include "client/http.h"
 #include "client/refresh.h"
@@ -158,14 +159,25 @@ static int run_refresh(const struct arguments *args, char **words)
     return irsafs_refresh_main(program, &args->line);
 }
 
+static int run_doctor(const struct arguments *args, char **words)
+{
+    (void)words;
+    const struct irsafs_doctor_request request = {
+        .client_table = &args->tables[0],
+        .client = &args->line.fetch,
+        .daemon = &args->line.daemon,
+        .worker_uid = args->line.doctor.worker_uid,
+        .api_key = &args->api_key,
+        .json = args->line.doctor.json,
+    };
+    return irsafs_doctor(&request);
+}
+
 static int (*const runs[IRSAFS_CLIENT_VERBS])(const struct arguments *args, char **words) = {
-    [IRSAFS_CLIENT_FETCH] = run_fetch,
-    [IRSAFS_CLIENT_CHECK] = run_check,
-    [IRSAFS_CLIENT_STATUS] = run_status,
-    [IRSAFS_CLIENT_REFRESH] = run_refresh,
-    [IRSAFS_CLIENT_COMPLETION] = run_completion,
-    [IRSAFS_CLIENT_VERSION] = run_version,
-    [IRSAFS_CLIENT_HELP] = run_help,
+    [IRSAFS_CLIENT_FETCH] = run_fetch,     [IRSAFS_CLIENT_CHECK] = run_check,
+    [IRSAFS_CLIENT_STATUS] = run_status,   [IRSAFS_CLIENT_REFRESH] = run_refresh,
+    [IRSAFS_CLIENT_DOCTOR] = run_doctor,   [IRSAFS_CLIENT_COMPLETION] = run_completion,
+    [IRSAFS_CLIENT_VERSION] = run_version, [IRSAFS_CLIENT_HELP] = run_help,
     [IRSAFS_CLIENT_MANUAL] = run_manual,
 };
 

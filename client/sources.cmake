@@ -4,6 +4,12 @@ add_library(irsafs_client_lib STATIC
     client/check.c
     client/daemon.c
     client/deadline.c
+    client/doctor/aws.c
+    client/doctor/board.c
+    client/doctor/fetch.c
+    client/doctor/host.c
+    client/doctor/print.c
+    client/doctor/walk.c
     client/echo.c
     client/fetch.c
     client/http.c

@@ -97,6 +97,7 @@ static const struct irsafs_verb *const verbs[] = {
     &irsafs_mount_verb,
     &irsafs_client_verbs[IRSAFS_CLIENT_STATUS],
     &irsafs_client_verbs[IRSAFS_CLIENT_REFRESH],
+    &irsafs_client_verbs[IRSAFS_CLIENT_DOCTOR],
     &render_verb,
     &irsafs_client_verbs[IRSAFS_CLIENT_CHECK],
     &completion_verb,
@@ -117,6 +118,7 @@ static const struct irsafs_program program = {
             "  touch /var/run/.aws/refresh    my roles have changed: a new config, please\n"
             "  % refresh --wait          the same, and tell me the result\n"
             "  % status                  when something looks wrong\n"
+            "  % doctor                  when status does not say enough\n"
             "\n"
             "'% VERB --help' has the options, 'man irsafs' everything.\n",
     .verbs = verbs,
