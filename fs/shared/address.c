@@ -13,6 +13,18 @@ static uint16_t port_of(const struct irsafs_address *a)
                : ntohs(((const struct sockaddr_in *)&a->socket)->sin_port);
 }
 
+/* Digits, dots, colons and brackets, and a port of five digits at most: libevent takes "6003x",
+ * "+80" and " 80" for ports. */
+static bool has_form(const char *text)
+{
+    const char *port = strrchr(text, ':');
+    if (port == NULL || text[strspn(text, "0123456789abcdefABCDEF.:[]")] != '\0') {
+        return false;
+    }
+    size_t digits = strspn(port + 1, "0123456789");
+    return digits > 0 && digits <= 5 && port[1 + digits] == '\0';
+}
+
 bool irsafs_address_parse(const char *text, struct irsafs_address *ret_address)
 {
     struct irsafs_address a = {.text = ""};
@@ -21,7 +33,7 @@ bool irsafs_address_parse(const char *text, struct irsafs_address *ret_address)
         *ret_address = a;
         return true;
     }
-    if (strlen(text) >= sizeof(a.text) ||
+    if (strlen(text) >= sizeof(a.text) || !has_form(text) ||
         evutil_parse_sockaddr_port(text, (struct sockaddr *)&a.socket, &len) != 0 ||
         port_of(&a) == 0) {
         return false;

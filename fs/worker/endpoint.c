@@ -312,8 +312,8 @@ static void on_request(struct evhttp_request *request, void *user)
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
     const struct route *route = find_route(l, uri != NULL ? evhttp_uri_get_path(uri) : NULL);
     enum irsafs_host_judgement host = irsafs_host_judge(request, l->own_host);
-    if (host == IRSAFS_HOST_MISSING) {
-        answer_text(request, HTTP_BADREQUEST, text_plain, "HTTP/1.1 wants a Host\n");
+    if (host == IRSAFS_HOST_NOT_ONE) {
+        answer_text(request, HTTP_BADREQUEST, text_plain, "a request has one Host\n");
     } else if (route == NULL) {
         answer_text(
             request, HTTP_NOTFOUND, text_plain,

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,13 +34,22 @@ static bool is_own_origin(const char *origin, const char *own_host)
     return ours;
 }
 
+static unsigned count_hosts(const struct evkeyvalq *headers)
+{
+    unsigned n = 0;
+    for (const struct evkeyval *h = headers->tqh_first; h != NULL; h = h->next.tqe_next) {
+        n += strcasecmp(h->key, "Host") == 0;
+    }
+    return n;
+}
+
 enum irsafs_host_judgement irsafs_host_judge(struct evhttp_request *request, const char *own_host)
 {
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const char *origin = evhttp_find_header(headers, "Origin");
-    bool named = evhttp_find_header(headers, "Host") != NULL;
-    if (!named && (request->major > 1 || request->minor > 0)) {
-        return IRSAFS_HOST_MISSING;
+    unsigned hosts = count_hosts(headers);
+    if (hosts > 1 || (hosts == 0 && (request->major > 1 || request->minor > 0))) {
+        return IRSAFS_HOST_NOT_ONE;
     }
     /* Of the absolute form of the target, else of Host; HTTP/1.0 may do without. */
     const char *host = evhttp_request_get_host(request);

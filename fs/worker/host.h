@@ -12,7 +12,7 @@ enum { IRSAFS_HOST_MAX = 64 };
 enum irsafs_host_judgement {
     IRSAFS_HOST_OURS, /* localhost, a loopback address or own_host; no Origin of another site */
     IRSAFS_HOST_FOREIGN,
-    IRSAFS_HOST_MISSING, /* though HTTP/1.1 demands it (RFC 9112, 3.2) */
+    IRSAFS_HOST_NOT_ONE, /* two, or none though HTTP/1.1 demands it (RFC 9112, 3.2) */
 };
 
 /* own_host: without port, IPv6 in brackets. */
