@@ -163,7 +163,7 @@ def finish(sock: socket.socket, data: bytes = b"", timeout: float = ANSWER_SECON
         if writable:
             left = _send(sock, left)
             if not left and half_close:
-                sock.shutdown(socket.SHUT_WR)
+                _end_of_sending(sock)
         if readable:
             try:
                 more = sock.recv(65536)
@@ -179,6 +179,13 @@ def _send(sock: socket.socket, left: memoryview) -> memoryview:
         return left[sock.send(left):]
     except (BrokenPipeError, ConnectionResetError):
         return left[:0]
+
+
+def _end_of_sending(sock: socket.socket) -> None:
+    try:
+        sock.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass                           # the other side has closed already
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,7 +46,8 @@ def unmount_all(folder: Path) -> None:
 class Mount:
     """A running `irsafs mount`. `prefix` is a program that starts it, such as setpriv.
 
-    Without an endpoint, whose port all daemons of a machine share, unless the test gives it one (lib/endpoint.py).
+    Without an endpoint, whose port all daemons of a machine share, unless the test gives it one (lib/endpoint.py);
+    the default one with IRSAFS_CONTROL=None in `env`.
     """
 
     def __init__(self, path: Path, args: list, env: dict, secrets: Callable[[], list], prefix: tuple = ()) -> None:
@@ -54,7 +55,8 @@ class Mount:
         self.config = path / "config"
         self.refresh = path / "refresh"
         self.arguments = [*prefix, str(public(IRSAFS) if prefix else IRSAFS), "mount", str(path), *EXTRA_ARGS, *args]
-        self._env = {"IRSAFS_CONTROL": "off", **env}
+        names = {"IRSAFS_CONTROL": "off", **env}
+        self._env = {name: value for name, value in names.items() if value is not None}
         self._secrets = secrets
         self._log = path.with_name(path.name + ".stderr")
         self.process: Optional[subprocess.Popen] = None

@@ -53,15 +53,40 @@ def worker(pid: int) -> int:
     return pid
 
 
-def sockets(pid: int) -> int:
-    """How many of its descriptors are sockets."""
-    folder, count = Path(f"/proc/{pid}/fd"), 0
+def _sockets(pid: int) -> set:
+    """The inodes of the sockets that it holds."""
+    folder, found = Path(f"/proc/{pid}/fd"), set()
     for fd in os.listdir(folder):
         try:
-            count += os.readlink(folder / fd).startswith("socket:")
+            target = os.readlink(folder / fd)
         except FileNotFoundError:      # closed meanwhile
-            pass
-    return count
+            continue
+        if target.startswith("socket:["):
+            found.add(int(target[8:-1]))
+    return found
+
+
+def _table(pid: int, name: str) -> list:
+    """The lines of a table of the process's network, as words."""
+    return [line.split() for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
+
+
+def _listening(pid: int) -> dict:
+    """Inode -> port of all TCP sockets that listen."""
+    lines = _table(pid, "tcp") + _table(pid, "tcp6")
+    return {int(words[9]): int(words[1].rpartition(":")[2], 16) for words in lines if words[3] == "0A"}
+
+
+def ports(pid: int) -> list:
+    """The TCP ports on which this process, or one below it, listens."""
+    held = set().union(*map(_sockets, [pid, *children(pid)]))
+    return sorted(port for inode, port in _listening(pid).items() if inode in held)
+
+
+def connections(pid: int) -> int:
+    """How many TCP connections it holds, in whatever state."""
+    held = _sockets(pid)
+    return len(held - set(_listening(pid)) - {int(words[6]) for words in _table(pid, "unix")})
 
 
 def set_soft_limit(pid: int, name: str, soft: str) -> None:
