@@ -28,8 +28,11 @@ set(IRSAFS_SOURCES
     fs/shared/address.c
     fs/super/child.c
     fs/super/connection.c
+    fs/super/copy.c
+    fs/super/desk.c
     fs/super/environment.c
     fs/super/flight.c
+    fs/super/kept.c
     fs/super/listener.c
     fs/super/mountpoint.c
     fs/super/post.c
@@ -43,6 +46,7 @@ set(IRSAFS_SOURCES
     fs/worker/land.c
     fs/worker/metrics.c
     fs/worker/process.c
+    fs/worker/publisher.c
     fs/worker/status.c
     fs/worker/worker.c
 )

@@ -2,7 +2,9 @@
 #ifndef IRSAFS_FS_SHARED_BLOCK_H
 #define IRSAFS_FS_SHARED_BLOCK_H
 
+#include "base/limits.h"
 #include "fs/core/core.h"
+#include "fs/core/notice.h"
 #include "fs/fuse/journal.h"
 #include "fs/shared/address.h"
 #include "fs/shared/counters.h"
@@ -15,10 +17,10 @@
 
 /* The memory that outlives a worker: a memfd of the supervisor, mapped by each worker. Plain data, no
  * pointers. The supervisor writes the head before the first worker starts, and what it counts later;
- * it reads nothing of it but two counters: whatever a worker leaves here, the supervisor does not
- * follow it. */
+ * it reads nothing of it but two counters, and the bytes of a publication, which it copies: whatever a
+ * worker leaves here, the supervisor does not follow it. */
 
-enum { IRSAFS_LAYOUT = 2 }; /* to be raised with every change of what follows */
+enum { IRSAFS_LAYOUT = 3 }; /* to be raised with every change of what follows */
 
 struct irsafs_worker_settings {
     struct irsafs_core_settings core;
@@ -54,10 +56,23 @@ struct irsafs_memory {
     uint64_t take_overs;
 };
 
+/* A text that the worker, which cannot open files, has the supervisor write into one. Belongs to the
+ * supervisor from the order PUBLISH to the order PUBLISHED, otherwise to the worker. */
+enum irsafs_published {
+    IRSAFS_PUBLISHED_CONFIG,
+    IRSAFS_PUBLISHED_STATUS,
+    IRSAFS_PUBLICATIONS,
+};
+
+struct irsafs_publication {
+    _Alignas(4096) char bytes[IRSAFS_NOTICE_MAX + IRSAFS_TEXT_MAX];
+};
+
 struct irsafs_block {
     _Alignas(4096) struct irsafs_head head;
     _Alignas(4096) struct irsafs_memory memory;
     struct irsafs_journal journal;
+    struct irsafs_publication publications[IRSAFS_PUBLICATIONS];
     /* the core: see irsafs_block_core */
 };
 

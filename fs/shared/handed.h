@@ -44,17 +44,22 @@ enum irsafs_order_type {
     IRSAFS_ORDER_STOPPED, /* worker: done */
     IRSAFS_ORDER_LISTEN, /* supervisor: serve the socket that comes along, or show why there is none */
     IRSAFS_ORDER_FAILED, /* worker: it cannot go on, `code` says why; another worker could neither */
+    IRSAFS_ORDER_PUBLISH, /* worker: make `length` bytes of the publication `file` a file; one at a time */
+    IRSAFS_ORDER_PUBLISHED, /* supervisor: it is one, or `code` says why not */
 };
 
 struct irsafs_order {
     uint32_t type;
     uint32_t code; /* FAILED, LANDED (it could not be started): enum irsafs_code; LISTEN: an errno,
-                      or 0 when the socket comes along */
+                      or 0 when the socket comes along; PUBLISHED: an errno or 0 */
     uint64_t flight;     /* START, LANDED, TAKEN */
     int64_t timeout_ms;  /* START */
     int32_t wait_status; /* LANDED: of waitpid(2) */
     uint32_t killed;     /* LANDED: bool, for being late */
     uint32_t listener;   /* LISTEN: enum irsafs_listening */
+    uint32_t file;       /* PUBLISH, PUBLISHED: enum irsafs_published */
+    uint32_t length;     /* PUBLISH */
+    uint64_t number;     /* PUBLISH, PUBLISHED: of the text; another text has another one */
 };
 
 #endif

@@ -14,6 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define PUBLICATIONS_SIZE (sizeof(struct irsafs_publication) * IRSAFS_PUBLICATIONS)
+
 /* Of fixed size: nobody who has it can make it shorter, and so kill others (SIGBUS). */
 static int make_memory(const char *name, size_t size)
 {
@@ -53,9 +55,13 @@ static bool share_memory(struct irsafs_connection *c, const struct irsafs_worker
         mmap(NULL, sizeof(*head), PROT_READ | PROT_WRITE, MAP_SHARED, c->block_fd, 0);
     const struct irsafs_bell *bell =
         mmap(NULL, sizeof(*bell), PROT_READ, MAP_SHARED, c->bell_fd, 0);
+    const struct irsafs_publication *publications =
+        mmap(NULL, PUBLICATIONS_SIZE, PROT_READ, MAP_SHARED, c->block_fd,
+             offsetof(struct irsafs_block, publications));
     c->head = head != MAP_FAILED ? head : NULL;
     c->bell = bell != MAP_FAILED ? bell : NULL;
-    if (c->head == NULL || c->bell == NULL) {
+    c->publications = publications != MAP_FAILED ? publications : NULL;
+    if (c->head == NULL || c->bell == NULL || c->publications == NULL) {
         return false;
     }
     head->settings = *settings;
@@ -104,7 +110,9 @@ void irsafs_connection_close(struct irsafs_connection *c)
     irsafs_mountpoint_unmount(&c->mount);
     unmap(c->head, sizeof(*c->head));
     unmap(c->bell, sizeof(*c->bell));
+    unmap(c->publications, PUBLICATIONS_SIZE);
     c->head = NULL;
+    c->publications = NULL;
     c->bell = NULL;
     c->clone_fd = irsafs_fd_close(c->clone_fd);
     c->fuse_fd = irsafs_fd_close(c->fuse_fd);

@@ -17,6 +17,7 @@ struct irsafs_connection {
     int block_fd, bell_fd;    /* memfds of fixed size */
     int ring_fd, told_fd;     /* eventfds */
     struct irsafs_head *head; /* of the block: all of it that the supervisor maps */
+    const struct irsafs_publication *publications; /* of the block */
     const struct irsafs_bell *bell;
     uint64_t watched[IRSAFS_WATCHED]; /* shown in the head; outlive the connection */
 };

@@ -7,8 +7,10 @@
 #include "fs/core/place.h"
 #include "fs/shared/handed.h"
 #include "fs/super/connection.h"
+#include "fs/super/desk.h"
 #include "fs/super/environment.h"
 #include "fs/super/flight.h"
+#include "fs/super/kept.h"
 #include "fs/super/listener.h"
 #include "fs/super/post.h"
 #include "fs/super/spawn.h"
@@ -24,27 +26,14 @@
 
 enum {
     TICK_MS = 1000,
-    HUNG_TICKS = 5,     /* without progress: this worker, or notifier, is killed */
-    HUNG_WORKERS = 2,   /* in a row, none of which has answered anything: as below */
-    GIVE_UP_TICKS = 10, /* no worker at all makes progress: the connection is given up */
-    SOUND_TICKS = 10,   /* with progress: the connections given up before do not count any more */
-    GIVE_UPS_MAX = 3,   /* in a row */
-    CRASHES_MAX = 3,    /* of workers that have the outcome of one flight in hand */
-    RESTART_MIN_MS = 10,
-    RESTART_MAX_MS = 1000,
+    HUNG_TICKS = 5,       /* without progress: this worker, or notifier, is killed */
+    HUNG_WORKERS = 2,     /* in a row, none of which has answered anything: as below */
+    GIVE_UP_TICKS = 10,   /* no worker at all makes progress: the connection is given up */
+    SOUND_TICKS = 10,     /* with progress: the connections given up before do not count any more */
+    GIVE_UPS_MAX = 3,     /* in a row */
+    CRASHES_MAX = 3,      /* of workers that have the outcome of one flight in hand */
     STOP_LIMIT_MS = 1000, /* for the worker to answer those who wait */
     REAP_LIMIT_MS = 1000,
-};
-
-/* One of our own processes, started again whenever it ends. */
-struct process {
-    const char *name;
-    pid_t pid;        /* 0: it does not run */
-    int64_t start_ms; /* when to start it; 0: it runs */
-    int64_t back_off_ms;
-    uint64_t born; /* what it counts (worker: progress, notifier: told), when it was started */
-    uint64_t deaths;
-    int64_t logged_ms; /* when a death was logged last: once a second, with their number */
 };
 
 struct supervisor {
@@ -52,8 +41,9 @@ struct supervisor {
     struct irsafs_error *err;
     struct irsafs_connection connection;
     struct irsafs_flight flight;
+    struct irsafs_desk desk; /* for what the worker publishes */
     struct irsafs_listener listeners[IRSAFS_LISTENERS];
-    struct process worker, notifier;
+    struct irsafs_kept worker, notifier;
     int post_fd; /* socket to the worker, or -1 */
     int exe_fd, client_fd, null_fd, signal_fd, places_fd;
     int64_t tick_ms;
@@ -83,7 +73,7 @@ prepare_spawn(const struct supervisor *s, int exe_fd, const char *const *argv, i
 }
 
 static void start_ours(struct supervisor *s,
-                       struct process *p,
+                       struct irsafs_kept *p,
                        const char *const *argv,
                        int death_signal,
                        const struct irsafs_handing *handings,
@@ -99,7 +89,7 @@ static void start_ours(struct supervisor *s,
     if (pid < 0) {
         irsafs_log(IRSAFS_LOG_ERROR, "process_not_started", IRSAFS_LOG_TEXT("process", p->name),
                    IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
-        p->start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
+        irsafs_kept_delay(p);
         return;
     }
     irsafs_connection_count(&s->connection,
@@ -138,7 +128,7 @@ static void start_worker(struct supervisor *s)
     int worker_end = -1;
     s->post_fd = irsafs_fd_close(s->post_fd);
     if (!irsafs_post_open(&s->post_fd, &worker_end)) {
-        s->worker.start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
+        irsafs_kept_delay(&s->worker);
         return;
     }
     const struct irsafs_handing handings[] = {
@@ -275,6 +265,7 @@ static void take_down(struct supervisor *s)
     irsafs_flight_let_go(&s->flight);
     s->flight = (struct irsafs_flight){.text_fd = -1, .report_fd = -1};
     irsafs_connection_close(&s->connection);
+    irsafs_desk_forget(&s->desk);
 }
 
 /* No worker makes progress on this connection: readers get an error, and a new one is made. */
@@ -311,32 +302,6 @@ static void give_up(struct supervisor *s)
 
 /* ---- watching */
 
-/* At once, or after a pause that doubles when it had not lived to any purpose. */
-static void restart_later(struct process *p, bool in_vain)
-{
-    int64_t pause_ms = 0;
-    if (in_vain) {
-        pause_ms = p->back_off_ms == 0 ? RESTART_MIN_MS : p->back_off_ms * 2;
-        pause_ms = pause_ms > RESTART_MAX_MS ? RESTART_MAX_MS : pause_ms;
-    }
-    p->pid = 0;
-    p->back_off_ms = pause_ms;
-    p->start_ms = irsafs_clock_boot_ms() + pause_ms;
-}
-
-static void log_death(struct process *p, int status)
-{
-    int64_t now_ms = irsafs_clock_boot_ms();
-    p->deaths++;
-    if (p->logged_ms == 0 || now_ms >= p->logged_ms + TICK_MS) {
-        p->logged_ms = now_ms;
-        irsafs_log(IRSAFS_LOG_WARN, "process_died", IRSAFS_LOG_TEXT("process", p->name),
-                   IRSAFS_LOG_NUMBER(WIFSIGNALED(status) ? "signal" : "status",
-                                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
-                   IRSAFS_LOG_NUMBER("deaths", p->deaths), IRSAFS_LOG_TEXT("action", "restart"));
-    }
-}
-
 /* What cannot be had for one worker or notifier cannot be had for the next. */
 static void check_walls(struct supervisor *s, int status)
 {
@@ -363,15 +328,16 @@ static void on_death(struct supervisor *s, pid_t pid, int status)
         s->flight.wait_status = status;
         report_flight(s);
     } else if (pid == s->notifier.pid) {
-        log_death(&s->notifier, status);
-        restart_later(&s->notifier, atomic_load(&s->connection.bell->told) == s->notifier.born);
+        irsafs_kept_log_death(&s->notifier, status);
+        irsafs_kept_restart(&s->notifier,
+                            atomic_load(&s->connection.bell->told) == s->notifier.born);
         check_walls(s, status);
     } else if (pid == s->worker.pid) {
         bool holding = irsafs_flight_is_over(&s->flight);
         bool in_vain = atomic_load(&s->connection.head->progress) == s->worker.born;
-        log_death(&s->worker, status);
+        irsafs_kept_log_death(&s->worker, status);
         count_crash(&s->flight, status);
-        restart_later(&s->worker, in_vain || holding);
+        irsafs_kept_restart(&s->worker, in_vain || holding);
         check_walls(s, status);
     }
 }
@@ -467,6 +433,10 @@ static void on_order(struct supervisor *s)
         if (order.flight == s->flight.number && s->flight.pid == 0) {
             irsafs_flight_let_go(&s->flight);
         }
+        break;
+    case IRSAFS_ORDER_PUBLISH:
+        order = irsafs_desk_publish(&s->desk, s->connection.publications, &order);
+        irsafs_post_send(s->post_fd, &order, NULL, 0);
         break;
     case IRSAFS_ORDER_STOPPED:
         if (s->stop_ms != 0) {
@@ -600,6 +570,7 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
         .err = err,
         .connection = IRSAFS_CONNECTION_INIT(settings->worker->mountpoint),
         .flight = {.text_fd = -1, .report_fd = -1},
+        .desk = IRSAFS_DESK_INIT,
         .listeners =
             {
                 IRSAFS_LISTENER_INIT("control",

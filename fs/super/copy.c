@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/super/copy.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NAMES = 8, NAME_SIZE = 64 };
+
+/* A new file of nobody else, with a name that nobody else has. -1 with errno. */
+static int make_temporary(int dir_fd, const char *name, char ret_name[NAME_SIZE])
+{
+    for (unsigned i = 0; i < 2 * NAMES; i++) {
+        (void)snprintf(ret_name, NAME_SIZE, ".irsafs.%.40s.%u", name, i / 2);
+        int fd = openat(dir_fd, ret_name,
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+        if (fd >= 0 || errno != EEXIST) {
+            return fd;
+        }
+        (void)unlinkat(dir_fd, ret_name,
+                       0); /* of one who was killed; or a directory, which stays */
+    }
+    errno = EEXIST;
+    return -1;
+}
+
+static bool fill(int fd, const void *bytes, size_t len, uid_t uid, gid_t gid, mode_t mode)
+{
+    if (!irsafs_write_all(fd, bytes, len) || fchmod(fd, mode) != 0) {
+        return false;
+    }
+    (void)!fchown(fd, uid, gid); /* last, it may cost us the right to the rest; or it fails */
+    return true;
+}
+
+static bool move(int dir_fd, const char *from, const char *to)
+{
+    if (renameat(dir_fd, from, dir_fd, to) == 0) {
+        return true;
+    }
+    return errno == EISDIR && unlinkat(dir_fd, to, AT_REMOVEDIR) == 0 &&
+           renameat(dir_fd, from, dir_fd, to) == 0;
+}
+
+int irsafs_copy_write(
+    int dir_fd, const char *name, const void *bytes, size_t len, uid_t uid, gid_t gid, mode_t mode)
+{
+    char temporary[NAME_SIZE];
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = make_temporary(dir_fd, name, temporary);
+    if (fd < 0) {
+        return errno;
+    }
+    if (fill(fd, bytes, len, uid, gid, mode) && move(dir_fd, temporary, name)) {
+        return 0;
+    }
+    int saved_errno = errno;
+    (void)unlinkat(dir_fd, temporary, 0);
+    return saved_errno;
+}

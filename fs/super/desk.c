@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/super/desk.h"
+
+#include "base/log.h"
+#include "fs/super/copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool is_untouched(const struct irsafs_desk *desk, const struct irsafs_desk_file *file)
+{
+    struct stat now;
+    const struct stat *then = &file->written;
+    return fstatat(desk->dir_fd, file->name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+           now.st_dev == then->st_dev && now.st_ino == then->st_ino &&
+           now.st_size == then->st_size && same_time(now.st_mtim, then->st_mtim) &&
+           same_time(now.st_ctim, then->st_ctim);
+}
+
+static int write_file(struct irsafs_desk *desk,
+                      struct irsafs_desk_file *file,
+                      const struct irsafs_publication *publication,
+                      const struct irsafs_order *order)
+{
+    if (order->length > sizeof(publication->bytes)) {
+        return EMSGSIZE;
+    }
+    if (file->number != 0 && file->number == order->number && is_untouched(desk, file)) {
+        return 0;
+    }
+    file->number = 0;
+    int errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
+                                   desk->uid, desk->gid, file->mode);
+    if (errnum == 0 &&
+        fstatat(desk->dir_fd, file->name, &file->written, AT_SYMLINK_NOFOLLOW) == 0) {
+        file->number = order->number;
+    }
+    return errnum;
+}
+
+struct irsafs_order irsafs_desk_publish(struct irsafs_desk *desk,
+                                        const struct irsafs_publication *publications,
+                                        const struct irsafs_order *order)
+{
+    struct irsafs_order answer = {.type = IRSAFS_ORDER_PUBLISHED,
+                                  .code = ENOENT,
+                                  .file = order->file,
+                                  .number = order->number};
+    if (desk->dir_fd < 0 || order->file >= IRSAFS_PUBLICATIONS ||
+        desk->files[order->file].name == NULL) {
+        return answer;
+    }
+    struct irsafs_desk_file *file = &desk->files[order->file];
+    int errnum = write_file(desk, file, &publications[order->file], order);
+    if (errnum != 0 && errnum != file->errnum) {
+        irsafs_log(IRSAFS_LOG_ERROR, "file_not_written", IRSAFS_LOG_TEXT("file", file->name),
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errnum)),
+                   IRSAFS_LOG_TEXT("note", "tried again every second; the old text stays"));
+    } else if (errnum == 0 && file->errnum != 0) {
+        irsafs_log(IRSAFS_LOG_INFO, "file_written_again", IRSAFS_LOG_TEXT("file", file->name));
+    }
+    file->errnum = errnum;
+    answer.code = (uint32_t)errnum;
+    return answer;
+}
+
+void irsafs_desk_forget(struct irsafs_desk *desk)
+{
+    for (size_t i = 0; i < IRSAFS_PUBLICATIONS; i++) {
+        desk->files[i].number = 0;
+    }
+}
