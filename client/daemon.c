@@ -134,20 +134,33 @@ enum irsafs_code irsafs_daemon_status_control(const struct irsafs_daemon_setting
     return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "%s", reason);
 }
 
-/* What open(2) cannot say: for the exit status of a child, beyond every errno. */
-enum { NOT_FUSE = 200 };
+enum { NOT_FUSE = IRSAFS_DAEMON_NOT_FUSE };
+
+int irsafs_daemon_open_files(const char *mountpoint, int *ret_dir)
+{
+    struct statfs fs;
+    int dir = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || fstatfs(dir, &fs) != 0) {
+        return errno;
+    }
+    if (fs.f_type != FUSE_SUPER_MAGIC) { /* layout subdir? */
+        dir = openat(dir, ".live", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0 || fstatfs(dir, &fs) != 0) {
+            return errno == ENOTCONN || errno == ECONNABORTED ? errno : NOT_FUSE;
+        }
+    }
+    *ret_dir = dir;
+    return fs.f_type == FUSE_SUPER_MAGIC ? 0 : NOT_FUSE;
+}
 
 static int read_status(const void *arg, int out)
 {
     struct stat st;
-    struct statfs fs;
     char chunk[4096];
-    int dir = open(arg, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || fstatfs(dir, &fs) != 0) {
-        return errno;
-    }
-    if (fs.f_type != FUSE_SUPER_MAGIC) {
-        return NOT_FUSE;
+    int dir; /* a child's: it ends with it */
+    int errnum = irsafs_daemon_open_files(arg, &dir);
+    if (errnum != 0) {
+        return errnum;
     }
     int fd = openat(dir, "status", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {

@@ -11,16 +11,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { TOUCH_MS = 5000, LOOK_MS = 5000, POLL_MS = 100, NOT_FUSE = 200, ANSWER_MAX = 4096 };
+enum {
+    TOUCH_MS = 5000,
+    LOOK_MS = 5000,
+    POLL_MS = 100,
+    NOT_FUSE = IRSAFS_DAEMON_NOT_FUSE,
+    ANSWER_MAX = 4096
+};
 
 struct result {
     int64_t profiles;
@@ -89,21 +93,10 @@ refresh_control(const struct irsafs_client_line *line, struct result *ret, struc
 
 /* ---- through the files */
 
-static int open_mount(const char *path, int *ret_dir)
-{
-    struct statfs fs;
-    int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || fstatfs(dir, &fs) != 0) {
-        return errno;
-    }
-    *ret_dir = dir; /* a child's: it ends with it */
-    return fs.f_type == FUSE_SUPER_MAGIC ? 0 : NOT_FUSE;
-}
-
 static int touch(const void *arg, int out)
 {
     int dir;
-    int errnum = open_mount(arg, &dir);
+    int errnum = irsafs_daemon_open_files(arg, &dir);
     (void)out;
     return errnum != 0                                                 ? errnum
            : utimensat(dir, "refresh", NULL, AT_SYMLINK_NOFOLLOW) != 0 ? errno
@@ -116,7 +109,7 @@ static int look(const void *arg, int out)
     int dir;
     struct stat st;
     char chunk[4096];
-    int errnum = open_mount(arg, &dir);
+    int errnum = irsafs_daemon_open_files(arg, &dir);
     if (errnum != 0) {
         return errnum;
     }

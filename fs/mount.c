@@ -26,6 +26,7 @@ struct settings {
     bool prefetch;
     int64_t uid, gid, config_mode, refresh_mode;
     bool allow_nonempty;
+    const char *layout;
     int64_t worker_uid;
     const char *control, *metrics;
     const char *client;
@@ -94,7 +95,7 @@ static const struct irsafs_option freshness_options[] = {
 };
 
 /* Named, because their values are checked apart. */
-enum { CONTROL, METRICS, KERNEL_FEATURES };
+enum { CONTROL, METRICS, KERNEL_FEATURES, LAYOUT };
 static const struct irsafs_option mount_options[] = {
     [CONTROL] =
         {.name = "control",
@@ -119,6 +120,15 @@ static const struct irsafs_option mount_options[] = {
                          .offset = FIELD(kernel_features),
                          .arg = "LIST",
                          .help = "-epoch: do without FUSE_NOTIFY_INC_EPOCH"},
+    [LAYOUT] =
+        {.name = "layout",
+         .env = "IRSAFS_LAYOUT",
+         .type = IRSAFS_OPT_STRING,
+         .offset = FIELD(layout),
+         .arg = "root|subdir",
+         .shown_default = "root",
+         .help =
+             "root: mount on MOUNTPOINT; subdir: on .live\nin it, beside links that lead there"},
     {.name = "uid",
      .env = "IRSAFS_UID",
      .type = IRSAFS_OPT_UINT,
@@ -243,6 +253,16 @@ static enum irsafs_code parse_listeners(const struct settings *s,
     return IRSAFS_OK;
 }
 
+static enum irsafs_code
+parse_layout(const char *word, enum irsafs_layout *ret_layout, struct irsafs_error *err)
+{
+    *ret_layout = strcmp(word, "subdir") == 0 ? IRSAFS_LAYOUT_SUBDIR : IRSAFS_LAYOUT_ROOT;
+    if (strcmp(word, irsafs_layout_name(*ret_layout)) != 0) {
+        return irsafs_option_refuse(&mount_options[LAYOUT], word, "root or subdir", err);
+    }
+    return IRSAFS_OK;
+}
+
 /* What the verb was asked to do, checked. */
 struct plan {
     struct settings settings;
@@ -252,6 +272,7 @@ struct plan {
     char mountpoint[PATH_MAX];
     char client_path[PATH_MAX];
     struct irsafs_address listeners[IRSAFS_LISTENERS];
+    enum irsafs_layout layout;
     bool epoch_allowed;
     bool help;
 };
@@ -271,6 +292,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .worker_uid = NOBODY,
         .control = "127.0.0.1:6003",
         .metrics = "off",
+        .layout = "root",
         .log_level = IRSAFS_LOG_INFO,
     };
     struct irsafs_option_table tables[] = {
@@ -304,6 +326,9 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
     }
     code = parse_listeners(&p->settings, p->listeners, err);
+    if (code == IRSAFS_OK) {
+        code = parse_layout(p->settings.layout, &p->layout, err);
+    }
     return code == IRSAFS_OK
                ? parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err)
                : code;
@@ -327,7 +352,8 @@ static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
     }
     enum irsafs_code code = irsafs_client_find(p->settings.client, p->client_path, err);
     if (code == IRSAFS_OK) {
-        code = irsafs_mountpoint_prepare(p->wanted, p->settings.allow_nonempty, p->mountpoint, err);
+        code = irsafs_mountpoint_prepare(p->wanted, p->layout, p->settings.allow_nonempty,
+                                         p->mountpoint, err);
     }
     return code;
 }
@@ -363,6 +389,8 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
         .refresh_mode = (mode_t)p->settings.refresh_mode,
         .log_level = p->settings.log_level,
         .sandbox = (int)sandbox,
+        .mode = IRSAFS_MODE_MOUNT,
+        .layout = p->layout,
         .epoch_allowed = p->epoch_allowed,
         .supervisor = getpid(),
     };
@@ -384,6 +412,9 @@ static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
         .client_argv = client_argv,
         .uid = (uid_t)p->settings.worker_uid,
     };
+    irsafs_log(IRSAFS_LOG_INFO, "mode_chosen",
+               IRSAFS_LOG_TEXT("mode", irsafs_mode_name((enum irsafs_mode)worker.mode)),
+               IRSAFS_LOG_TEXT("layout", irsafs_layout_name(p->layout)));
     return irsafs_supervisor_run(&settings, err);
 }
 

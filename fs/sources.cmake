@@ -38,6 +38,7 @@ set(IRSAFS_SOURCES
     fs/super/post.c
     fs/super/spawn.c
     fs/super/supervisor.c
+    fs/super/volume.c
     fs/worker/answer.c
     fs/worker/connections.c
     fs/worker/control.c

@@ -45,6 +45,7 @@ struct irsafs_board {
     struct irsafs_finding findings[IRSAFS_FINDINGS_MAX];
     /* facts that one check finds and another one needs */
     char mountpoint[PATH_MAX]; /* without symlinks, as far as it is there */
+    char files[PATH_MAX];      /* where FUSE is, or should be: the same, or .live in it */
     int mountpoint_errnum;     /* why it is not there; 0 */
     enum irsafs_life life;
     size_t n_layers, n_own_layers;

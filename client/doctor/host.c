@@ -22,6 +22,27 @@
 
 /* ---- facts */
 
+static size_t count_own(const struct irsafs_layer *layers, size_t n)
+{
+    size_t n_own = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_own += layers[i].ours ? 1 : 0;
+    }
+    return n_own;
+}
+
+/* Layout subdir: config is a link, and the mount is where it leads. */
+static bool is_subdir(const char *mountpoint, char ret_live[PATH_MAX])
+{
+    char config[PATH_MAX + 8];
+    char target[16];
+    (void)snprintf(config, sizeof(config), "%s/config", mountpoint);
+    ssize_t len = readlink(config, target, sizeof(target));
+    size_t room = PATH_MAX - strlen("/.live");
+    return len == 12 && memcmp(target, ".live/config", 12) == 0 && strlen(mountpoint) < room &&
+           snprintf(ret_live, PATH_MAX, "%.*s/.live", (int)room, mountpoint) > 0;
+}
+
 void irsafs_doctor_survey(struct irsafs_doctor *d)
 {
     struct irsafs_board *b = d->board;
@@ -30,6 +51,7 @@ void irsafs_doctor_survey(struct irsafs_doctor *d)
     struct statx st;
     irsafs_daemon_mountpoint(d->request->daemon, given);
     (void)snprintf(b->mountpoint, sizeof(b->mountpoint), "%s", given);
+    (void)snprintf(b->files, sizeof(b->files), "%s", given);
     char *real = realpath(given, NULL); /* opens nothing, so asks nobody */
     if (real == NULL) {
         b->mountpoint_errnum = errno;
@@ -38,11 +60,14 @@ void irsafs_doctor_survey(struct irsafs_doctor *d)
     (void)snprintf(b->mountpoint, sizeof(b->mountpoint), "%s", real);
     free(real);
     size_t n = 0;
-    b->mountpoint_errnum = irsafs_layers_read(b->mountpoint, layers, &n);
-    const struct irsafs_layer *top = irsafs_layers_top(layers, n);
-    for (size_t i = 0; i < n; i++) {
-        b->n_own_layers += layers[i].ours ? 1 : 0;
+    (void)snprintf(b->files, sizeof(b->files), "%s", b->mountpoint);
+    b->mountpoint_errnum = irsafs_layers_read(b->files, layers, &n);
+    b->n_own_layers = count_own(layers, n);
+    if (b->n_own_layers == 0 && is_subdir(b->mountpoint, b->files) && b->mountpoint_errnum == 0) {
+        b->mountpoint_errnum = irsafs_layers_read(b->files, layers, &n);
+        b->n_own_layers = count_own(layers, n);
     }
+    const struct irsafs_layer *top = irsafs_layers_top(layers, n);
     if (top == NULL) {
         return;
     }
@@ -50,7 +75,7 @@ void irsafs_doctor_survey(struct irsafs_doctor *d)
     b->n_layers = n;
     if (top->ours) {
         b->life = IRSAFS_LIFE_SILENT; /* until it answers */
-        int r = statx(AT_FDCWD, b->mountpoint, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
+        int r = statx(AT_FDCWD, b->files, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
         bool dead = r != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
         b->life = dead ? IRSAFS_LIFE_DEAD : IRSAFS_LIFE_ALIVE;
     }
@@ -94,9 +119,12 @@ static void explain_no_mount(const struct irsafs_board *b, char ret_text[192])
     char config[PATH_MAX];
     int n = snprintf(config, sizeof(config), "%s/config", b->mountpoint);
     bool there = n > 0 && (size_t)n < sizeof(config) && stat(config, &st) == 0;
-    (void)snprintf(ret_text, 192, "no irsafs is mounted on %.80s%s%.31s%s", b->mountpoint,
+    (void)snprintf(ret_text, 192, "no irsafs is mounted on %.80s%s%.31s%s", b->files,
                    b->n_layers > 0 ? " but " : "", b->n_layers > 0 ? b->top.type : "",
-                   there ? "; its config is a plain file of somebody else" : "");
+                   !there ? ""
+                   : strcmp(b->files, b->mountpoint) != 0
+                       ? "; its config is the last good text"
+                       : "; its config is a plain file of somebody else");
 }
 
 void irsafs_doctor_mount(struct irsafs_doctor *d)
@@ -120,7 +148,7 @@ void irsafs_doctor_mount(struct irsafs_doctor *d)
         return;
     case IRSAFS_LIFE_DEAD:
         irsafs_board_note(b, IRSAFS_LEVEL_FAIL, RESTART, "the irsafs of %.150s was killed",
-                          b->mountpoint);
+                          b->files);
         return;
     case IRSAFS_LIFE_SILENT:
         irsafs_board_note(b, IRSAFS_LEVEL_FAIL, irsafs_code_remedy(IRSAFS_E_SILENT),
@@ -237,7 +265,7 @@ void irsafs_doctor_propagation(struct irsafs_doctor *d)
     }
     char path[PATH_MAX];
     struct irsafs_layer around = {.type = ""};
-    (void)snprintf(path, sizeof(path), "%s", b->mountpoint);
+    (void)snprintf(path, sizeof(path), "%s", b->files);
     bool found = find_mount_around(path, &around);
     irsafs_board_note(b, IRSAFS_LEVEL_FAIL, PROPAGATE,
                       "irsafs serves %.100s, but not seen from this container%s", b->served,
@@ -270,7 +298,7 @@ void irsafs_doctor_access(struct irsafs_doctor *d)
     struct irsafs_board *b = d->board;
     struct statx st = {0};
     IRSAFS_CLEANUP(irsafs_fd_closep)
-    int dir = open(b->mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int dir = open(b->files, O_PATH | O_DIRECTORY | O_CLOEXEC);
     IRSAFS_CLEANUP(irsafs_fd_closep)
     int fd = dir >= 0 ? openat(dir, "config", O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
     if (fd < 0 || statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &st) != 0) {

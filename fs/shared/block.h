@@ -9,6 +9,7 @@
 #include "fs/shared/address.h"
 #include "fs/shared/counters.h"
 #include "fs/shared/facts.h"
+#include "fs/shared/mode.h"
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -31,7 +32,9 @@ struct irsafs_worker_settings {
     gid_t gid;
     mode_t config_mode, refresh_mode;
     int log_level;
-    int sandbox; /* enum irsafs_sandbox_mode */
+    int sandbox;     /* enum irsafs_sandbox_mode */
+    uint32_t mode;   /* enum irsafs_mode */
+    uint32_t layout; /* enum irsafs_layout; mode mount only */
     struct irsafs_address listeners[IRSAFS_LISTENERS];
     bool epoch_allowed; /* FUSE_NOTIFY_INC_EPOCH where the kernel has it */
     pid_t supervisor;   /* the pid that people know */

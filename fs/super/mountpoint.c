@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mountinfo.h"
 #include "fs/super/child.h"
+#include "fs/super/volume.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +30,32 @@ enum {
 };
 
 /* ---- what is mounted there */
+
+/* A place, in the words of who is asked about it: without a symlink on the way, whatever others have put
+ * there. */
+struct spot {
+    char path[PATH_MAX]; /* for mountinfo and for people: absolute, without symlinks */
+    int dir_fd;          /* with `name`: for the kernel */
+    const char *name;
+    char call[PATH_MAX]; /* the same in one word */
+};
+
+static bool find_spot(const char *path, int dir_fd, enum irsafs_layout layout, struct spot *ret)
+{
+    bool inside = layout == IRSAFS_LAYOUT_SUBDIR;
+    int n =
+        snprintf(ret->path, sizeof(ret->path), "%s%s", strcmp(path, "/") == 0 && inside ? "" : path,
+                 inside ? "/" IRSAFS_VOLUME_LIVE : "");
+    ret->dir_fd = inside ? dir_fd : AT_FDCWD;
+    ret->name = inside ? IRSAFS_VOLUME_LIVE : ret->path;
+    if (inside) {
+        (void)snprintf(ret->call, sizeof(ret->call), "/proc/self/fd/%d/" IRSAFS_VOLUME_LIVE,
+                       dir_fd);
+    } else {
+        memcpy(ret->call, ret->path, sizeof(ret->call));
+    }
+    return n > 0 && (size_t)n < sizeof(ret->path);
+}
 
 /* The topmost mount on path. Returns 0, ENOENT: there is none, or ENOMEM. */
 static int top_layer(const char *path, struct irsafs_layer *ret_top)
@@ -56,7 +83,7 @@ static int pidfd_open(pid_t pid)
 
 /* Asks the file system itself: the attributes of a daemon that was killed stay cached for a while.
  * In a child, because a daemon that is stopped answers nobody. */
-static enum life ask(const char *path)
+static enum life ask(const struct spot *at)
 {
     pid_t pid = irsafs_child_fork();
     if (pid < 0) {
@@ -64,7 +91,8 @@ static enum life ask(const char *path)
     }
     if (pid == 0) {
         struct statx st;
-        int r = statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
+        int r = statx(at->dir_fd, at->name, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW,
+                      STATX_BASIC_STATS, &st);
         /* ECONNABORTED: it died while we asked. */
         bool dead = r != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
         _exit(r == 0 ? ALIVE : dead ? DEAD : SILENT);
@@ -85,8 +113,9 @@ static enum life ask(const char *path)
     return answered && WEXITSTATUS(status) <= SILENT ? (enum life)WEXITSTATUS(status) : SILENT;
 }
 
-static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
+static enum irsafs_code clear_layers(const struct spot *at, struct irsafs_error *err)
 {
+    const char *path = at->path;
     int waited_ms = 0;
     for (int i = 0; i < IRSAFS_LAYERS_MAX; i++) {
         struct irsafs_layer top = {.ours = false};
@@ -97,7 +126,7 @@ static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
         if (!top.ours) {
             break;
         }
-        switch (ask(path)) {
+        switch (ask(at)) {
         case ALIVE:
             if (waited_ms < ORPHAN_LIMIT_MS) { /* a worker whose supervisor was killed ends soon */
                 (void)poll(NULL, 0, ORPHAN_RETRY_MS);
@@ -111,7 +140,7 @@ static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
         case DEAD:
             break;
         }
-        if (umount2(path, MNT_DETACH) != 0) {
+        if (umount2(at->call, MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
             return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "unmount the dead irsafs on %s: %s",
                                     path, strerrordesc_np(errno));
         }
@@ -121,17 +150,6 @@ static enum irsafs_code clear_layers(const char *path, struct irsafs_error *err)
 }
 
 /* ---- what lies there */
-
-static bool is_own_name(const char *name)
-{
-    static const char *const own[] = {".", "..", "config", "refresh", "status", ".live"};
-    for (size_t i = 0; i < IRSAFS_COUNT(own); i++) {
-        if (strcmp(name, own[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static enum irsafs_code check_empty(const char *path, struct irsafs_error *err)
 {
@@ -144,10 +162,11 @@ static enum irsafs_code check_empty(const char *path, struct irsafs_error *err)
     const struct dirent *entry;
     /* The stream is ours alone: readdir(3) is safe. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while (code == IRSAFS_OK && (entry = readdir(dir)) != NULL) {
-        if (!is_own_name(entry->d_name)) {
+        const char *name = entry->d_name;
+        bool itself = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+        if (!itself && !irsafs_volume_is_own(name)) {
             code = irsafs_error_set(err, IRSAFS_E_NOT_EMPTY,
-                                    "mount point %s is not empty: it holds '%.40s'", path,
-                                    entry->d_name);
+                                    "mount point %s is not empty: it holds '%.40s'", path, name);
         }
     }
     (void)closedir(dir);
@@ -156,9 +175,11 @@ static enum irsafs_code check_empty(const char *path, struct irsafs_error *err)
 
 /* The absolute path without symlinks, by opening the place only as a name (O_PATH): that asks nothing of
  * whoever serves it, dead or stopped. False with errno set. */
-static bool find_path(const char *path, char ret_real[PATH_MAX])
+static bool find_path(const char *path, enum irsafs_layout layout, char ret_real[PATH_MAX])
 {
-    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open(path, O_PATH | O_CLOEXEC);
+    IRSAFS_CLEANUP(irsafs_fd_closep)
+    int fd =
+        layout == IRSAFS_LAYOUT_SUBDIR ? irsafs_volume_find(path) : open(path, O_PATH | O_CLOEXEC);
     if (fd < 0) {
         return false;
     }
@@ -173,17 +194,22 @@ static bool find_path(const char *path, char ret_real[PATH_MAX])
 }
 
 enum irsafs_code irsafs_mountpoint_prepare(const char *path,
+                                           enum irsafs_layout layout,
                                            bool allow_nonempty,
                                            char ret_path[PATH_MAX],
                                            struct irsafs_error *err)
 {
     char real[PATH_MAX];
     struct stat st;
-    if (!find_path(path, real)) {
-        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "mount point %s: %s", path,
-                                strerrordesc_np(errno));
+    struct spot at;
+    if (!find_path(path, layout, real)) {
+        bool lured = errno == EPERM && layout == IRSAFS_LAYOUT_SUBDIR;
+        return irsafs_error_set(
+            err, lured ? IRSAFS_E_VOLUME : IRSAFS_E_NO_MOUNTPOINT, "mount point %s: %s", path,
+            lured ? "a symlink on the way is another user's" : strerrordesc_np(errno));
     }
-    enum irsafs_code code = clear_layers(real, err);
+    (void)find_spot(real, -1, IRSAFS_LAYOUT_ROOT, &at);
+    enum irsafs_code code = clear_layers(&at, err);
     if (code != IRSAFS_OK) {
         return code;
     }
@@ -204,22 +230,26 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 
 /* ---- mounting */
 
-/* Of the topmost mount on path; -1 unknown. Needs neither descriptor nor memory nor /proc, so that a
+/* Of the topmost mount there; -1 unknown. Needs neither descriptor nor memory nor /proc, so that a
  * process which has run out of them does not leave its mount behind; asks nobody who serves it. */
-static int64_t mount_id_of(const char *path)
+static int64_t mount_id_of(const struct irsafs_mount *m)
 {
+    bool inside = m->layout == IRSAFS_LAYOUT_SUBDIR;
     struct statx st;
     bool known =
-        statx(AT_FDCWD, path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) == 0 &&
+        statx(inside ? m->dir_fd : AT_FDCWD, inside ? IRSAFS_VOLUME_LIVE : m->path,
+              AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &st) == 0 &&
         (st.stx_mask & STATX_MNT_ID) != 0;
     return known ? (int64_t)st.stx_mnt_id : -1;
 }
 
 /* Two that start at the same moment both find nobody: they go one by one. The lock is that of the
  * directory below, which nothing else needs; who holds it for longer is no irsafs and does not count. */
-static int lock_directory(const char *path)
+static int lock_directory(const struct irsafs_mount *m)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool inside = m->layout == IRSAFS_LAYOUT_SUBDIR;
+    int fd = openat(inside ? m->dir_fd : AT_FDCWD, inside ? "." : m->path,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int waited_ms = 0;
     while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && waited_ms < ANSWER_LIMIT_MS) {
         (void)poll(NULL, 0, LOCK_RETRY_MS);
@@ -236,22 +266,46 @@ static const char *place(int fd, const char *path, char ret_link[32])
     return fd >= 0 ? ret_link : path;
 }
 
+/* What is wanted on the place before it can be mounted on; opens the directory below. */
+static enum irsafs_code prepare_place(struct irsafs_mount *m, struct irsafs_error *err)
+{
+    struct spot at;
+    if (!find_spot(m->path, m->dir_fd, m->layout, &at)) {
+        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
+    }
+    enum irsafs_code code = clear_layers(&at, err);
+    if (code == IRSAFS_OK && m->layout == IRSAFS_LAYOUT_SUBDIR) {
+        m->below_fd = irsafs_fd_close(m->below_fd);
+        return irsafs_volume_lay(m->dir_fd, m->owner, &m->below_fd, err);
+    }
+    if (code == IRSAFS_OK && m->below_fd < 0) {
+        m->below_fd = open(m->path, O_PATH | O_CLOEXEC);
+    }
+    return code;
+}
+
 enum irsafs_code
 irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error *err)
 {
+    if (m->layout == IRSAFS_LAYOUT_SUBDIR && m->dir_fd < 0) {
+        m->dir_fd = irsafs_volume_open(m->path);
+        if (m->dir_fd < 0) {
+            return irsafs_error_set(err, IRSAFS_E_VOLUME, "open mount point %s: %s", m->path,
+                                    strerrordesc_np(errno));
+        }
+    }
     int fd = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return irsafs_error_set(err, IRSAFS_E_NO_FUSE, "open /dev/fuse: %s",
                                 strerrordesc_np(errno));
     }
-    IRSAFS_CLEANUP(irsafs_fd_closep) int lock = lock_directory(m->path);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int lock = lock_directory(m);
     (void)lock; /* held until we return */
-    enum irsafs_code code = clear_layers(m->path, err);
+    enum irsafs_code code = prepare_place(m, err);
     if (code != IRSAFS_OK) {
         (void)irsafs_fd_close(fd);
         return code;
     }
-    m->below_fd = m->below_fd < 0 ? open(m->path, O_PATH | O_CLOEXEC) : m->below_fd;
     char link[32];
     char data[128];
     (void)snprintf(data, sizeof(data),
@@ -265,14 +319,14 @@ irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error
                                 strerrordesc_np(saved_errno));
     }
     *ret_fd = fd;
-    m->id = mount_id_of(m->path);
+    m->id = mount_id_of(m);
     m->mounted = true;
     return IRSAFS_OK;
 }
 
 void irsafs_mountpoint_keep_way(struct irsafs_mount *m)
 {
-    if (mount_id_of(m->path) >= 0) {
+    if (m->layout == IRSAFS_LAYOUT_ROOT && mount_id_of(m) >= 0) {
         m->below_fd = irsafs_fd_close(m->below_fd);
     }
 }
@@ -280,7 +334,7 @@ void irsafs_mountpoint_keep_way(struct irsafs_mount *m)
 void irsafs_mountpoint_unmount(struct irsafs_mount *m)
 {
     char link[32];
-    int64_t on_top = mount_id_of(m->path);
+    int64_t on_top = mount_id_of(m);
     bool hidden = on_top < 0 && errno == EACCES; /* we may not walk there (any more) */
     /* Otherwise somebody has unmounted it, or mounted over it: what is there now is not ours. */
     bool ours = hidden || (m->id >= 0 && on_top == m->id);

@@ -4,6 +4,8 @@
 
 #include "base/attr.h"
 #include "base/error.h"
+#include "fs/shared/mode.h"
+#include "fs/super/volume.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -14,8 +16,10 @@
 /* Checks that path can be mounted on and writes it, absolute and without symlinks, to ret_path. An
  * irsafs that died there is unmounted first. May block for a second per layer found (a daemon that
  * does not answer is asked by a child). Errors: NO_MOUNTPOINT, NOT_A_DIRECTORY, NOT_EMPTY, SERVED,
- * SILENT, MOUNT_DENIED (a dead layer that may not be removed), MEMORY. */
+ * SILENT, MOUNT_DENIED (a dead layer that may not be removed), MEMORY, VOLUME. Layout subdir: this is the
+ * folder in which .live lies, and it may hold what irsafs makes in it. */
 enum irsafs_code irsafs_mountpoint_prepare(const char *path,
+                                           enum irsafs_layout layout,
                                            bool allow_nonempty,
                                            char ret_path[PATH_MAX],
                                            struct irsafs_error *err) IRSAFS_MUST_CHECK;
@@ -24,21 +28,26 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
  * supervisor gives up CAP_DAC_OVERRIDE, and the mount point may lie in a folder of somebody else. */
 struct irsafs_mount {
     const char *path; /* of irsafs_mountpoint_prepare; the caller's */
-    int below_fd;     /* O_PATH: the directory below, or -1 */
-    int64_t id;       /* of the mount; -1: unknown */
+    enum irsafs_layout layout;
+    const struct irsafs_volume_owner *owner; /* subdir; the caller's */
+    int dir_fd;   /* subdir, O_PATH: the directory `path`; -1: not opened yet */
+    int below_fd; /* O_PATH: the directory below the mount, or -1 */
+    int64_t id;   /* of the mount; -1: unknown */
     bool mounted;
 };
-#define IRSAFS_MOUNT_INIT(at) ((struct irsafs_mount){.path = (at), .below_fd = -1, .id = -1})
+#define IRSAFS_MOUNT_INIT(at)                                                                      \
+    ((struct irsafs_mount){.path = (at), .dir_fd = -1, .below_fd = -1, .id = -1})
 
 /* Opens /dev/fuse and mounts it with mount(2), type fuse.irsafs, source irsafs. *ret_fd is
  * non-blocking and close-on-exec, the caller's. Errors: NO_FUSE, MOUNT_DENIED; SERVED, SILENT when
- * another one was quicker. */
+ * another one was quicker; VOLUME. */
 enum irsafs_code irsafs_mountpoint_mount(struct irsafs_mount *mount,
                                          int *ret_fd,
                                          struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
 /* To be called when the privileges are gone: lets go of the descriptors where the path can still be
- * walked. They would make the mount busy for an administrator's umount(8). */
+ * walked. They would make the mount busy for an administrator's umount(8). (Not in layout subdir: there
+ * they are of the volume, and the last good text is written through them.) */
 void irsafs_mountpoint_keep_way(struct irsafs_mount *mount);
 
 /* Aborts and detaches that mount, if it is still the one on top: names vanish at once, whoever waits

@@ -527,6 +527,7 @@ static void close_all(struct supervisor *s)
                         &s->client_fd,
                         &s->places_fd,
                         &s->connection.mount.below_fd,
+                        &s->connection.mount.dir_fd,
                         &s->listeners[IRSAFS_LISTENING_CONTROL].fd,
                         &s->listeners[IRSAFS_LISTENING_METRICS].fd};
     for (size_t i = 0; i < IRSAFS_COUNT(fds); i++) {
@@ -587,6 +588,10 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
         .signal_fd = -1,
         .places_fd = -1,
     };
+    const struct irsafs_volume_owner owner = {settings->worker->uid, settings->worker->gid,
+                                              settings->worker->refresh_mode};
+    s.connection.mount.layout = (enum irsafs_layout)settings->worker->layout;
+    s.connection.mount.owner = &owner;
     enum irsafs_code code = serve_connection(&s);
     close_all(&s);
     return code;

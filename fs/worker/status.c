@@ -115,13 +115,17 @@ static json_t *document(const struct irsafs_status *s)
     char protocol[32];
     (void)snprintf(protocol, sizeof(protocol), "%u.%u", s->protocol_major, s->protocol_minor);
     return json_pack(
-        "{s:i, s:s, s:s, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
+        "{s:i, s:s, s:s, s:o, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
         " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o},"
         " s:o, s:o, s:o, s:i}",
-        "schema", 1, "version", IRSAFS_VERSION, "mode", "mount", "mountpoint",
-        path_word(s->settings->mountpoint), "state", irsafs_state_name(v->state), "stale",
-        v->state == IRSAFS_STATE_STALE, "generation", (json_int_t)v->generation, "profiles",
-        integer_if(v->have_text, v->profiles), "bytes", (json_int_t)v->bytes, "age_ms",
+        "schema", 1, "version", IRSAFS_VERSION, "mode",
+        irsafs_mode_name((enum irsafs_mode)s->settings->mode), "layout",
+        word(s->settings->mode == IRSAFS_MODE_MOUNT
+                 ? irsafs_layout_name((enum irsafs_layout)s->settings->layout)
+                 : ""),
+        "mountpoint", path_word(s->settings->mountpoint), "state", irsafs_state_name(v->state),
+        "stale", v->state == IRSAFS_STATE_STALE, "generation", (json_int_t)v->generation,
+        "profiles", integer_if(v->have_text, v->profiles), "bytes", (json_int_t)v->bytes, "age_ms",
         integer_if(v->have_text, v->age_ms), "ttl_ms", (json_int_t)v->ttl_ms, "next_change_ms",
         integer_if(v->next_change_ms >= 0, v->next_change_ms), "fetched_at",
         time_if(v->have_text, v->fetched_s), "source", source(v), "dropped", dropped(f), "error",

@@ -52,6 +52,8 @@ class Mount:
 
     def __init__(self, path: Path, args: list, env: dict, secrets: Callable[[], list], prefix: tuple = ()) -> None:
         self.path = path
+        subdir = "--layout=subdir" in args or env.get("IRSAFS_LAYOUT") == "subdir"
+        self.point = path / ".live" if subdir else path        # where FUSE is
         self.config = path / "config"
         self.refresh = path / "refresh"
         self.arguments = [*prefix, str(public(IRSAFS) if prefix else IRSAFS), "mount", str(path), *EXTRA_ARGS, *args]
@@ -91,7 +93,7 @@ class Mount:
 
     def _answers(self) -> bool:
         """Whether it is this process that serves the mount point, and not a dead one before it."""
-        if "fuse.irsafs" not in mounts_at(self.path):
+        if "fuse.irsafs" not in mounts_at(self.point):
             return False
         try:
             return self.status()["pid"] == self.process.pid
@@ -107,7 +109,7 @@ class Mount:
         code = self.wait_exit()
         self.process = None
         assert code == 0, f"exit {code} after SIGTERM"
-        assert mounts_at(self.path) == [], "still mounted after SIGTERM"
+        assert "fuse.irsafs" not in mounts_at(self.point), "still mounted after SIGTERM"
 
     def kill(self) -> None:
         """SIGKILL: the mount stays behind, dead."""

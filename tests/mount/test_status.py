@@ -13,8 +13,8 @@ from lib.world import GOLDEN, RUN
 
 INT, STR, BOOL, NULL = int, str, bool, type(None)
 SCHEMA = {
-    "schema": (INT,), "version": (STR,), "mode": (STR,), "mountpoint": (STR,), "state": (STR,), "stale": (BOOL,),
-    "generation": (INT,), "profiles": (INT, NULL), "bytes": (INT, NULL), "age_ms": (INT, NULL), "ttl_ms": (INT, NULL),
+    "schema": (INT,), "version": (STR,), "mode": (STR,), "layout": (STR, NULL), "mountpoint": (STR,), "state": (STR,),
+    "stale": (BOOL,), "generation": (INT,), "profiles": (INT, NULL), "bytes": (INT, NULL), "age_ms": (INT, NULL), "ttl_ms": (INT, NULL),
     "next_change_ms": (INT, NULL), "fetched_at": (STR, NULL), "source": (STR,),
     "dropped": {"total": (INT,), "items": (list,)},
     "error": (dict, NULL),

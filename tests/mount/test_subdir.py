@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layout subdir: FUSE on .live, links that lead there, files below the mount, and users who write to the volume."""
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lib.mount import mounts_at
+from lib.pod import Volume
+from lib.program import run_client, run_irsafs
+from lib.wait import wait_until
+from lib.world import GOLDEN
+
+LINKS = ("config", "refresh", "status")
+SUBDIR = "--layout=subdir"
+
+
+@pytest.fixture
+def volume(world):
+    with Volume(world.folder) as it:
+        yield it
+        for mount in world.mounts:
+            mount.close()
+        world.mounts.clear()
+
+
+def beside(folder: Path) -> dict:
+    """Everything outside the volume that a lured irsafs could have changed."""
+    return {str(p.relative_to(folder)): (p.lstat().st_mode, p.lstat().st_mtime_ns) for p in sorted(folder.rglob("*"))}
+
+
+def refuse(world, path: Path, number: int, *words: str, args: tuple = ()) -> None:
+    ran = run_irsafs(["mount", path, SUBDIR, *args], world.env(IRSAFS_CONTROL="off"), timeout=20)
+    assert ran.code == 9 and f"IRSAFS-E{number}" in ran.err, ran.err
+    for word in words:
+        assert word in ran.err
+    assert mounts_at(path / ".live") == [] and mounts_at(path) == []
+
+
+def test_links_lead_into_the_mount(world):
+    mount = world.mount(SUBDIR)
+    assert mounts_at(mount.path) == [] and mounts_at(mount.point) == ["fuse.irsafs"]
+    assert {name: os.readlink(mount.path / name) for name in LINKS} == {name: f".live/{name}" for name in LINKS}
+    assert sorted(os.listdir(mount.path)) == [".live", *LINKS]
+    assert mount.read() == GOLDEN
+    status = mount.status()
+    assert (status["mode"], status["layout"], status["mountpoint"]) == ("mount", "subdir", str(mount.path))
+    assert "mode_chosen" in mount.log() and "subdir" in mount.log()
+
+
+def test_a_touch_through_the_link(world):
+    mount = world.mount(SUBDIR, "--min-refresh=0s")
+    assert mount.read() == GOLDEN
+    generation = mount.status()["generation"]
+    subprocess.run(["touch", mount.refresh], check=True)
+    assert mount.read() == GOLDEN
+    assert mount.status()["generation"] > generation
+
+
+def test_what_lies_below_the_mount(world):
+    mount = world.mount(SUBDIR)
+    assert mount.read() == GOLDEN
+    mount.stop()
+    status = json.loads((mount.path / "status").read_text())
+    assert status["state"] == "unserved" and "no irsafs serves" in status["note"]
+    assert (mount.path / "refresh").read_bytes() == b""
+    assert stat.S_IMODE((mount.path / "refresh").stat().st_mode) == 0o666
+    assert stat.S_IMODE((mount.path / ".live").stat().st_mode) == 0o755
+
+
+def test_layout_is_root_by_default_and_a_typo_is_named(world):
+    assert world.mount().status()["layout"] == "root"
+    ran = run_irsafs(["mount", world.folder, "--layout=sub"], world.env())
+    assert ran.code == 2 and "--layout" in ran.err and "root or subdir" in ran.err
+
+
+def test_starts_again_after_a_clean_end_and_after_a_kill(world):
+    mount = world.mount(SUBDIR)
+    for end in (mount.stop, mount.kill, mount.kill, mount.stop):
+        assert mount.read() == GOLDEN
+        end()
+        mount.start()
+        assert mounts_at(mount.point) == ["fuse.irsafs"]
+    assert mount.read() == GOLDEN
+
+
+def test_a_second_irsafs_is_refused(world):
+    mount = world.mount(SUBDIR)
+    ran = run_irsafs(["mount", mount.path, SUBDIR], world.env(IRSAFS_CONTROL="off"), timeout=20)
+    assert ran.code == 10 and "IRSAFS-E101" in ran.err
+    assert mount.read() == GOLDEN and mounts_at(mount.point) == ["fuse.irsafs"]
+
+
+def test_a_dead_mount_of_the_other_layout_is_removed(world):
+    first = world.mount()
+    first.kill()
+    mount = world.mount(SUBDIR, path=first.path)
+    assert mounts_at(first.path) == [] and mount.read() == GOLDEN
+    mount.stop()
+
+
+def test_not_empty(world):
+    path = world.folder / "aws0"
+    path.mkdir()
+    (path / "credentials").write_text("mine")
+    refuse(world, path, 905, "credentials", "--allow-nonempty")
+    assert world.mount(SUBDIR, "--allow-nonempty", path=path).read() == GOLDEN
+    assert (path / "credentials").read_text() == "mine"
+
+
+# ---- what others have put at our names
+
+
+def lure(kind: str, at: Path, target: Path) -> None:
+    if kind == "link to a file":
+        at.symlink_to(target / "file")
+    elif kind == "link to a directory":
+        at.symlink_to(target)
+    elif kind == "dangling link":
+        at.symlink_to(target / "new")
+    elif kind == "loop":
+        at.symlink_to(at.name)
+    elif kind == "fifo":
+        os.mkfifo(at)
+    elif kind == "empty directory":
+        at.mkdir()
+    elif kind == "read-only file":
+        at.write_text("[default]\n")
+        at.chmod(0o444)
+    else:
+        at.write_text("written by hand")
+        at.chmod(0o644)
+
+
+LURES = ("link to a file", "link to a directory", "dangling link", "loop", "fifo", "empty directory", "read-only file",
+         "file")
+
+
+@pytest.mark.parametrize("name", [*LINKS, ".live"])
+@pytest.mark.parametrize("kind", LURES)
+def test_lures_at_our_names(world, name, kind):
+    outside, path = world.folder / "outside", world.folder / "aws0"
+    outside.mkdir()
+    (outside / "file").write_text("precious")
+    path.mkdir()
+    lure(kind, path / name, outside)
+    before = beside(outside)
+    mount = world.mount(SUBDIR, path=path)
+    assert beside(outside) == before and mounts_at(outside) == []
+    assert mounts_at(mount.point) == ["fuse.irsafs"] and not mount.point.is_symlink()
+    assert mount.read() == GOLDEN
+    kept = path / f"{name}.before-irsafs"
+    assert (kept.read_text() == "written by hand") if kind == "file" else not kept.exists()
+    mount.stop()
+    mount.start()                      # what was kept does not count as foreign
+
+
+@pytest.mark.parametrize("name", ["config", "refresh", "status"])
+@pytest.mark.parametrize("kind", LURES)
+def test_lures_below_the_mount(world, name, kind):
+    """Who could write to the volume while nothing was mounted has prepared .live itself."""
+    outside, path = world.folder / "outside", world.folder / "aws0"
+    (path / ".live").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "file").write_text("precious")
+    lure(kind, path / ".live" / name, outside)
+    before = beside(outside)
+    mount = world.mount(SUBDIR, path=path)
+    assert beside(outside) == before
+    assert mount.read() == GOLDEN
+    mount.stop()
+    assert beside(outside) == before
+    for each in ("refresh", "status"):
+        assert stat.S_ISREG((path / ".live" / each).lstat().st_mode)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_directory_with_content_is_refused(world, name):
+    path = world.folder / "aws0"
+    (path / name).mkdir(parents=True)
+    (path / name / "mine").write_text("mine")
+    refuse(world, path, 910, name)
+    assert (path / name / "mine").read_text() == "mine"
+
+
+def test_something_else_is_mounted_on_live(world):
+    path = world.folder / "aws0"
+    (path / ".live").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "other", path / ".live"], check=True)
+    try:
+        ran = run_irsafs(["mount", path, SUBDIR], world.env(IRSAFS_CONTROL="off"), timeout=20)
+        assert ran.code == 9 and "IRSAFS-E910" in ran.err and ".live" in ran.err
+        assert mounts_at(path / ".live") == ["tmpfs"]
+    finally:
+        subprocess.run(["umount", path / ".live"], check=True)
+
+
+def test_live_of_another_user_is_made_anew(world):
+    path = world.folder / "aws0"
+    (path / ".live").mkdir(parents=True)
+    (path / ".live" / "config").write_text("[default]\n")
+    os.chown(path / ".live", 12574, 12574)
+    mount = world.mount(SUBDIR, path=path)
+    assert mount.read() == GOLDEN
+    mount.stop()
+    assert (path / ".live").stat().st_uid == 0
+    os.chown(path / ".live", 12574, 12574)
+    (path / ".live" / "more").write_text("mine")
+    refuse(world, path, 910, ".live")
+
+
+def test_a_parent_replaced_by_another_users_link(world):
+    outside, volume = world.folder / "outside", world.folder / "volume"
+    outside.mkdir()
+    volume.mkdir()
+    (volume / "aws").symlink_to(outside)
+    os.chown(volume / "aws", 12574, 12574, follow_symlinks=False)
+    before = beside(outside)
+    refuse(world, volume / "aws", 910, "symlink")
+    assert beside(outside) == before and mounts_at(outside / ".live") == []
+    (volume / "aws").unlink()
+    (volume / "aws").symlink_to("../outside")          # root's own way
+    mount = world.prepare(SUBDIR, path=outside)
+    mount.arguments[mount.arguments.index(str(outside))] = str(volume / "aws")
+    assert mount.start().read() == GOLDEN
+    assert mount.status()["mountpoint"] == str(outside)
+
+
+# ---- another container
+
+
+def test_a_reader_stays_while_the_sidecar_is_killed_and_restarted(world, volume):
+    before = volume.container()
+    mount = world.mount(SUBDIR, "--min-refresh=0s", path=volume.path)
+    after = volume.container()
+    for reader in (before, after):
+        assert reader.read() == GOLDEN
+    for _ in range(2):
+        os.kill(mount.process.pid, signal.SIGKILL)
+        mount.process.wait(10)
+        mount.process = None
+        mount.start()
+        for reader in (before, after):
+            assert reader.read() == GOLDEN
+            assert json.loads(reader.read("status"))["pid"] == mount.process.pid
+            assert reader.ask("touch", "refresh") == (0, None)         # through a read-only volume
+            assert reader.ask("write", "other")[0] == errno.EROFS
+            assert reader.read() == GOLDEN
+    mount.stop()
+    for reader in (before, after):
+        assert json.loads(reader.read("status"))["state"] == "unserved"
+
+
+def test_on_root_a_container_that_runs_does_not_see_the_new_mount(world, volume):
+    """Why pods use subdir."""
+    mount = world.mount(path=volume.path)
+    reader = volume.container()
+    assert reader.read() == GOLDEN
+    mount.kill()
+    mount.start()
+    assert mount.read() == GOLDEN
+    assert reader.ask("read", "config")[0] == errno.ENOTCONN
+
+
+# ---- the verbs
+
+
+def test_verbs_find_the_mount(world):
+    mount = world.mount(SUBDIR, "--min-refresh=0s")
+    which = ("--control=off", f"--mountpoint={mount.path}")
+    assert mount.read() == GOLDEN
+    status = run_client(["status", "--json", *which], report=False)
+    assert status.code == 0 and json.loads(status.out)["layout"] == "subdir"
+    generation = mount.status()["generation"]
+    assert run_client(["refresh", "--wait", *which], report=False).code == 0
+    assert mount.status()["generation"] > generation
+    mount.kill()
+    wait_until(lambda: "dead mount" in run_client(["status", *which], report=False).err, "the worker's end")
+    mount.start()
+    mount.stop()
+    ran = run_client(["status", *which], report=False)
+    assert ran.code == 13 and "no mount" in ran.err
