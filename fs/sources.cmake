@@ -44,6 +44,7 @@ set(IRSAFS_SOURCES
     fs/worker/control.c
     fs/worker/endpoint.c
     fs/worker/host.c
+    fs/worker/keeper.c
     fs/worker/land.c
     fs/worker/metrics.c
     fs/worker/process.c

@@ -222,4 +222,7 @@ struct irsafs_view {
 };
 struct irsafs_view irsafs_core_view(const struct irsafs_core *core, int64_t now_ms);
 
+/* The last good text, without comment lines; empty when there is none. Good until the next event. */
+struct irsafs_str irsafs_core_good(const struct irsafs_core *core);
+
 #endif

@@ -50,6 +50,11 @@ struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
     return v;
 }
 
+struct irsafs_str irsafs_core_good(const struct irsafs_core *c)
+{
+    return c->good.body != 0 ? irsafs_files_bytes(c, c->good.body) : (struct irsafs_str){"", 0};
+}
+
 const char *irsafs_state_name(enum irsafs_state state)
 {
     switch (state) {

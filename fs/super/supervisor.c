@@ -268,6 +268,19 @@ static void take_down(struct supervisor *s)
     irsafs_desk_forget(&s->desk);
 }
 
+/* Below a mount in layout subdir lies the last good text. */
+static void lay_desk(struct supervisor *s)
+{
+    const struct irsafs_worker_settings *w = s->settings->worker;
+    if (w->mode == IRSAFS_MODE_MOUNT && w->layout == IRSAFS_LAYOUT_SUBDIR) {
+        s->desk.dir_fd = s->connection.mount.below_fd;
+        s->desk.uid = w->uid;
+        s->desk.gid = w->gid;
+        s->desk.files[IRSAFS_PUBLISHED_CONFIG].name = "config";
+        s->desk.files[IRSAFS_PUBLISHED_CONFIG].mode = w->config_mode;
+    }
+}
+
 /* No worker makes progress on this connection: readers get an error, and a new one is made. */
 static void give_up(struct supervisor *s)
 {
@@ -295,6 +308,7 @@ static void give_up(struct supervisor *s)
         return;
     }
     irsafs_mountpoint_keep_way(&s->connection.mount);
+    lay_desk(s);
     irsafs_log(IRSAFS_LOG_INFO, "mounted", IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
     s->worker.start_ms = s->notifier.start_ms = irsafs_clock_boot_ms();
     s->worker.back_off_ms = s->notifier.back_off_ms = 0;
@@ -551,6 +565,7 @@ static enum irsafs_code serve_connection(struct supervisor *s)
     }
     if (code == IRSAFS_OK) {
         irsafs_mountpoint_keep_way(&s->connection.mount);
+        lay_desk(s);
         s->tick_ms = irsafs_clock_boot_ms();
         try_listeners(s, s->tick_ms);
         s->worker.start_ms = s->notifier.start_ms = s->tick_ms;

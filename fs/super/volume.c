@@ -246,16 +246,23 @@ static bool make_live(int dir_fd)
            mkdirat(dir_fd, IRSAFS_VOLUME_LIVE, 0700) == 0;
 }
 
-/* Readers walk through it, nobody else writes to it. */
-static bool set_mode(int live_fd)
+/* Readers walk through it, nobody else writes to it. Files that are made in it have its group: later we may
+ * not have the right to give it to them. */
+static bool set_mode(int live_fd, gid_t gid)
 {
     char link[32];
     struct stat st;
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", live_fd);
-    return fstat(live_fd, &st) == 0 && ((st.st_mode & 0777U) == 0755 || chmod(link, 0755) == 0);
+    if (fstat(live_fd, &st) != 0) {
+        return false;
+    }
+    if (st.st_gid != gid) {
+        (void)!chown(link, (uid_t)-1, gid);
+    }
+    return (st.st_mode & 07777U) == 02755 || chmod(link, 02755) == 0;
 }
 
-static enum irsafs_code lay_live(int dir_fd, int *ret_live_fd, struct irsafs_error *err)
+static enum irsafs_code lay_live(int dir_fd, gid_t gid, int *ret_live_fd, struct irsafs_error *err)
 {
     struct stat st;
     int fd = open_live(dir_fd);
@@ -270,7 +277,7 @@ static enum irsafs_code lay_live(int dir_fd, int *ret_live_fd, struct irsafs_err
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) && make_live(dir_fd)) {
         fd = open_live(dir_fd);
     }
-    if (fd < 0 || !set_mode(fd)) {
+    if (fd < 0 || !set_mode(fd, gid)) {
         enum irsafs_code code = refuse("open", IRSAFS_VOLUME_LIVE, err);
         (void)irsafs_fd_close(fd);
         return code;
@@ -285,7 +292,7 @@ enum irsafs_code irsafs_volume_lay(int dir_fd,
                                    struct irsafs_error *err)
 {
     int fd = -1;
-    enum irsafs_code code = lay_live(dir_fd, &fd, err);
+    enum irsafs_code code = lay_live(dir_fd, owner->gid, &fd, err);
     if (code == IRSAFS_OK) {
         code = lay_file(fd, "refresh", "", owner, owner->refresh_mode, err);
     }

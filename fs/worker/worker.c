@@ -12,6 +12,7 @@
 #include "fs/shared/handed.h"
 #include "fs/worker/control.h"
 #include "fs/worker/endpoint.h"
+#include "fs/worker/keeper.h"
 #include "fs/worker/land.h"
 #include "fs/worker/metrics.h"
 #include "fs/worker/status.h"
@@ -56,6 +57,7 @@ struct worker {
     struct irsafs_endpoint *endpoint; /* NULL: both listeners are off */
     struct irsafs_endpoint_source source;
     struct irsafs_listener_facts listeners[IRSAFS_LISTENERS];
+    struct irsafs_keeper keeper;
     uint64_t tell;    /* the newest that the notifier was asked for */
     uint64_t turns;   /* of the kernel */
     uint64_t counted; /* requests that are in `progress` */
@@ -264,6 +266,7 @@ static void settle(struct worker *w)
     if (w->endpoint != NULL) {
         irsafs_endpoint_settle(w->endpoint);
     }
+    irsafs_keeper_act(&w->keeper, w->core, now_ms);
     int64_t tick_ms = e.next_tick_ms;
     if (w->stop_ms != 0) {
         int64_t quiet_ms = now_ms + DRAIN_QUIET_MS;
@@ -338,6 +341,8 @@ static void on_control(evutil_socket_t fd, short what, void *user)
     } else if (order.type == IRSAFS_ORDER_LISTEN) {
         on_listen_order(w, &order, fds[0]);
         fds[0] = -1;
+    } else if (order.type == IRSAFS_ORDER_PUBLISHED) {
+        irsafs_keeper_answered(&w->keeper, &order);
     } else if (order.type == IRSAFS_ORDER_STOP) {
         stop(w);
     }
@@ -425,6 +430,7 @@ static bool find_memory(struct worker *w, struct irsafs_error *err)
     w->settings = &w->block->head.settings;
     w->memory = &w->block->memory;
     w->core = irsafs_block_core(w->block);
+    irsafs_keeper_init(&w->keeper, w->block);
     return true;
 }
 

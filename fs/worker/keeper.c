@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/worker/keeper.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <stdio.h>
+
+enum { RETRY_MS = 10000 };
+
+void irsafs_keeper_init(struct irsafs_keeper *k, struct irsafs_block *block)
+{
+    *k = (struct irsafs_keeper){.config = {.file = IRSAFS_PUBLISHED_CONFIG}};
+    if (block->head.settings.mode == IRSAFS_MODE_MOUNT &&
+        block->head.settings.layout == IRSAFS_LAYOUT_SUBDIR) {
+        k->config.publication = &block->publications[IRSAFS_PUBLISHED_CONFIG];
+    }
+}
+
+/* What the file should be, as a number: the same text of another fetch is another one, because of its
+ * comment line. 0: what is there may stay. */
+static uint64_t wanted(const struct irsafs_view *v)
+{
+    if (v->last_flight_ms < 0) {
+        return 0; /* of an irsafs before us, perhaps; nothing is known that speaks against it */
+    }
+    if (v->have_text) {
+        return (uint64_t)v->fetched_s << 20 | (v->n_texts & 0x7ffff) << 1 | 1;
+    }
+    bool denied = v->error != NULL &&
+                  (v->error->code == IRSAFS_E_DENIED || v->error->code == IRSAFS_E_NO_RUN);
+    return v->n_texts > 0 || denied ? 2 : 0;
+}
+
+void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, int64_t now_ms)
+{
+    struct irsafs_view v = irsafs_core_view(core, now_ms);
+    uint64_t number = wanted(&v);
+    if (k->config.publication == NULL || number == 0 || number == k->config.published ||
+        (number == k->tried && now_ms < k->retry_ms)) {
+        return;
+    }
+    char when[IRSAFS_RFC3339_SIZE];
+    char line[IRSAFS_COMMENT_LINE_MAX];
+    irsafs_clock_rfc3339(v.fetched_s, when);
+    int n =
+        v.have_text
+            ? snprintf(line, sizeof(line),
+                       "# irsafs: NOT RUNNING. These profiles are its last good answer, of %s.\n",
+                       when)
+            : snprintf(line, sizeof(line),
+                       "# irsafs: NOT RUNNING. NO PROFILES: it had none to show at its end.\n");
+    const struct irsafs_str parts[] = {{line, (size_t)n}, irsafs_core_good(core)};
+    if (irsafs_publisher_ask(&k->config, number, parts, IRSAFS_COUNT(parts))) {
+        k->tried = number;
+        k->retry_ms = now_ms + RETRY_MS;
+    }
+}
+
+void irsafs_keeper_answered(struct irsafs_keeper *k, const struct irsafs_order *order)
+{
+    if (k->config.publication != NULL) {
+        irsafs_publisher_answered(&k->config, order);
+    }
+}
