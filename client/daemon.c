@@ -2,20 +2,12 @@
 #include "client/daemon.h"
 
 #include "base/clock.h"
-#include "base/file.h"
-#include "base/limits.h"
-#include "client/deadline.h"
+#include "base/daemon_files.h"
+#include "base/deadline.h"
 #include "client/http.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 enum { PATIENCE_MS = 2000 }; /* with each of the two: both answer at once or not at all */
 
@@ -56,33 +48,6 @@ json_t *irsafs_daemon_parse(struct irsafs_str text)
     return doc;
 }
 
-/* Whether the document is of this mount point. The folder is resolved as irsafs does it; its name is not
- * looked up, since a mount may not answer. */
-static bool is_of(const json_t *doc, const char *mountpoint)
-{
-    char real[PATH_MAX];
-    char parent[PATH_MAX];
-    char wanted[2 * PATH_MAX];
-    const char *told = json_string_value(json_object_get(doc, "mountpoint"));
-    size_t len = strlen(mountpoint);
-    while (len > 1 && mountpoint[len - 1] == '/') {
-        len--;
-    }
-    (void)snprintf(parent, sizeof(parent), "%.*s", (int)len, mountpoint);
-    char *slash = strrchr(parent, '/');
-    const char *name = slash != NULL ? mountpoint + (slash + 1 - parent) : mountpoint;
-    int name_len = (int)(mountpoint + len - name);
-    if (slash != NULL) {
-        slash[slash == parent ? 1 : 0] = '\0';
-    }
-    if (realpath(slash != NULL ? parent : ".", real) == NULL) {
-        return false;
-    }
-    (void)snprintf(wanted, sizeof(wanted), "%s/%.*s", strcmp(real, "/") == 0 ? "" : real, name_len,
-                   name);
-    return strcmp(wanted, told) == 0;
-}
-
 /* A stranger may hold the port: only what looks like ours in every point is believed. */
 static enum irsafs_code believe(const struct irsafs_daemon_settings *settings,
                                 struct irsafs_buf *json,
@@ -94,7 +59,8 @@ static enum irsafs_code believe(const struct irsafs_daemon_settings *settings,
     if (doc == NULL) {
         return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "what answers is not irsafs");
     }
-    if (control && settings->mountpoint != NULL && !is_of(doc, settings->mountpoint)) {
+    if (control && settings->mountpoint != NULL && !irsafs_daemon_is_at(json_string_value(json_object_get(doc, "mountpoint")),
+                                                                     settings->mountpoint)) {
         return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "it serves %.40s",
                                 json_string_value(json_object_get(doc, "mountpoint")));
     }
@@ -134,57 +100,6 @@ enum irsafs_code irsafs_daemon_status_control(const struct irsafs_daemon_setting
     return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "%s", reason);
 }
 
-enum { NOT_FUSE = IRSAFS_DAEMON_NOT_FUSE };
-
-int irsafs_daemon_open_files(const char *mountpoint, int *ret_dir)
-{
-    struct statfs fs;
-    int dir = open(mountpoint, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || fstatfs(dir, &fs) != 0) {
-        return errno;
-    }
-    if (fs.f_type != FUSE_SUPER_MAGIC) { /* layout subdir? */
-        dir = openat(dir, ".live", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir < 0 || fstatfs(dir, &fs) != 0) {
-            return errno == ENOTCONN || errno == ECONNABORTED ? errno : NOT_FUSE;
-        }
-    }
-    *ret_dir = dir;
-    return fs.f_type == FUSE_SUPER_MAGIC ? 0 : NOT_FUSE;
-}
-
-static int read_status(const void *arg, int out)
-{
-    struct stat st;
-    char chunk[4096];
-    int dir; /* a child's: it ends with it */
-    int errnum = irsafs_daemon_open_files(arg, &dir);
-    if (errnum != 0) {
-        return errnum;
-    }
-    int fd = openat(dir, "status", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        return errno;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return NOT_FUSE;
-    }
-    for (size_t total = 0; total <= IRSAFS_STATUS_MAX;) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return n < 0 ? errno : 0;
-        }
-        if (!irsafs_write_all(out, chunk, (size_t)n)) {
-            return errno;
-        }
-        total += (size_t)n;
-    }
-    return EFBIG;
-}
-
 enum irsafs_code irsafs_daemon_status_files(const struct irsafs_daemon_settings *settings,
                                             struct irsafs_buf *ret_json,
                                             struct irsafs_error *err)
@@ -193,17 +108,12 @@ enum irsafs_code irsafs_daemon_status_files(const struct irsafs_daemon_settings 
     irsafs_daemon_mountpoint(settings, path);
     irsafs_buf_reset(ret_json);
     int errnum =
-        irsafs_deadline_run(read_status, path, irsafs_clock_boot_ms() + PATIENCE_MS, ret_json);
+        irsafs_deadline_run(irsafs_daemon_status_job, path,
+                                     irsafs_clock_boot_ms() + PATIENCE_MS, ret_json);
     if (errnum == 0) {
         return believe(settings, ret_json, false, err);
     }
-    const char *reason = errnum == ETIMEDOUT      ? "the mount does not answer"
-                         : errnum == ENOTCONN     ? "a dead mount: its irsafs was killed"
-                         : errnum == ECONNABORTED ? "a dead mount: its irsafs has ended"
-                         : errnum == NOT_FUSE     ? "no mount"
-                                                  : strerrordesc_np(errnum);
-    return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "%s",
-                            reason != NULL ? reason : "unknown error");
+    return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "%s", irsafs_daemon_files_reason(errnum));
 }
 
 enum irsafs_code irsafs_daemon_status(const struct irsafs_daemon_settings *settings,

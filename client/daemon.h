@@ -40,11 +40,6 @@ enum irsafs_code irsafs_daemon_status_files(const struct irsafs_daemon_settings 
 void irsafs_daemon_mountpoint(const struct irsafs_daemon_settings *settings,
                               char ret_path[PATH_MAX]);
 
-/* Opens (O_PATH) the directory in which the irsafs of this mount point has its files: MOUNTPOINT, or .live
- * in it. 0, an errno value, or IRSAFS_DAEMON_NOT_FUSE. Asks who serves it and may hang: for a child. */
-enum { IRSAFS_DAEMON_NOT_FUSE = 200 }; /* beyond every errno */
-int irsafs_daemon_open_files(const char *mountpoint, int *ret_dir) IRSAFS_MUST_CHECK;
-
 /* The document as JSON: schema 1 and the keys that everything here rests on have their types. NULL when
  * it is not, or for lack of memory. The caller owns it. */
 json_t *irsafs_daemon_parse(struct irsafs_str text);

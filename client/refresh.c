@@ -2,10 +2,11 @@
 #include "client/refresh.h"
 
 #include "base/clock.h"
+#include "base/daemon_files.h"
+#include "base/deadline.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "client/daemon.h"
-#include "client/deadline.h"
 #include "client/http.h"
 #include "client/show.h"
 

@@ -3,7 +3,6 @@ add_library(irsafs_client_lib STATIC
     client/certificate.c
     client/check.c
     client/daemon.c
-    client/deadline.c
     client/doctor/aws.c
     client/doctor/board.c
     client/doctor/fetch.c

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
-#include "client/deadline.h"
+#include "base/deadline.h"
 #include "client/doctor/checks.h"
 #include "client/doctor/print.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IRSAFS_CLIENT_DEADLINE_H
-#define IRSAFS_CLIENT_DEADLINE_H
+#ifndef IRSAFS_BASE_DEADLINE_H
+#define IRSAFS_BASE_DEADLINE_H
 
 #include "base/attr.h"
 #include "base/buf.h"

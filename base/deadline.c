@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/deadline.h"
+#include "base/deadline.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -58,7 +58,7 @@ int irsafs_deadline_run(irsafs_deadline_job job,
                         struct irsafs_buf *buf)
 {
     int status = 0;
-    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = memfd_create("irsafs-client", MFD_CLOEXEC);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = memfd_create("irsafs-deadline", MFD_CLOEXEC);
     pid_t pid = fd >= 0 ? fork() : -1;
     if (pid < 0) {
         return errno;
