@@ -7,7 +7,7 @@
 
 const struct irsafs_exit irsafs_exits[] = {
     {0, "all is well"},
-    {1, "doctor: a line says FAIL"},
+    {1, "doctor: a line says FAIL; probe: no"},
     {2, "wrong usage, or a bad value of a flag"},
     {3, "configuration: a bad setting, or one that is missing"},
     {4, "token: none, or a lasting 401"},

@@ -59,8 +59,9 @@ static enum irsafs_code believe(const struct irsafs_daemon_settings *settings,
     if (doc == NULL) {
         return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "what answers is not irsafs");
     }
-    if (control && settings->mountpoint != NULL && !irsafs_daemon_is_at(json_string_value(json_object_get(doc, "mountpoint")),
-                                                                     settings->mountpoint)) {
+    if (control && settings->mountpoint != NULL &&
+        !irsafs_daemon_is_at(json_string_value(json_object_get(doc, "mountpoint")),
+                             settings->mountpoint)) {
         return irsafs_error_set(err, IRSAFS_E_NO_DAEMON, "it serves %.40s",
                                 json_string_value(json_object_get(doc, "mountpoint")));
     }
@@ -107,8 +108,7 @@ enum irsafs_code irsafs_daemon_status_files(const struct irsafs_daemon_settings 
     char path[PATH_MAX];
     irsafs_daemon_mountpoint(settings, path);
     irsafs_buf_reset(ret_json);
-    int errnum =
-        irsafs_deadline_run(irsafs_daemon_status_job, path,
+    int errnum = irsafs_deadline_run(irsafs_daemon_status_job, path,
                                      irsafs_clock_boot_ms() + PATIENCE_MS, ret_json);
     if (errnum == 0) {
         return believe(settings, ret_json, false, err);

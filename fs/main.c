@@ -8,6 +8,7 @@
 #include "fs/fuse/version.h"
 #include "fs/mount.h"
 #include "fs/notifier/notifier.h"
+#include "fs/probe.h"
 #include "fs/worker/worker.h"
 #include "version.h"
 
@@ -98,6 +99,7 @@ static const struct irsafs_verb *const verbs[] = {
     &irsafs_client_verbs[IRSAFS_CLIENT_STATUS],
     &irsafs_client_verbs[IRSAFS_CLIENT_REFRESH],
     &irsafs_client_verbs[IRSAFS_CLIENT_DOCTOR],
+    &irsafs_probe_verb,
     &render_verb,
     &irsafs_client_verbs[IRSAFS_CLIENT_CHECK],
     &completion_verb,
@@ -117,8 +119,7 @@ static const struct irsafs_program program = {
             "  cat /var/run/.aws/config\n"
             "  touch /var/run/.aws/refresh    my roles have changed: a new config, please\n"
             "  % refresh --wait          the same, and tell me the result\n"
-            "  % status                  when something looks wrong\n"
-            "  % doctor                  when status does not say enough\n"
+            "  % status                  when something looks wrong; then: % doctor\n"
             "\n"
             "'% VERB --help' has the options, 'man irsafs' everything.\n",
     .verbs = verbs,

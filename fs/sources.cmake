@@ -18,8 +18,10 @@ target_link_libraries(irsafs_confine PUBLIC irsafs_sandbox)
 
 set(IRSAFS_SOURCES
     fs/client.c
+    fs/loopback.c
     fs/main.c
     fs/mount.c
+    fs/probe.c
     fs/fuse/ops.c
     fs/fuse/refuse.c
     fs/fuse/session.c

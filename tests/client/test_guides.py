@@ -24,8 +24,8 @@ def test_symptom_has_its_four_parts(symptom):
 def test_named_settings_exist(page):
     """Flags behind irsafs or alone, and variables of ours; those of other programs are in blocks or named here."""
     known = run([IRSAFS, "mount", "--help"]).out.decode() + run([CLIENT, "--help"]).out.decode()
-    for verb in ("status", "refresh", "doctor"):
-        known += run([CLIENT, verb, "--help"]).out.decode()
+    for program, verb in ((CLIENT, "status"), (CLIENT, "refresh"), (CLIENT, "doctor"), (IRSAFS, "probe")):
+        known += run([program, verb, "--help"]).out.decode()
     foreign = {"--profile",  "--since", "--keep-groups", "--format"}
     text = (DOCS / page).read_text()
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"`(?:kubectl|aws|curl)[^`]*`", "", text)))
