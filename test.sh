@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, and runs every test that a change can break.
 #   sudo ./test.sh          build with gcc, layers, unit, stand-in, confine, client, mount and take-over tests, release
-#   sudo ./test.sh --all    the same, and style, clang, sanitizers, kernel fallbacks, mutants, host, fuzz
+#   sudo ./test.sh --all    the same, and style, clang, sanitizers, kernel fallbacks, mutants, host, manifests, fuzz
 #   ./test.sh --help
 # Ends with the seconds of each tier and the line "N passed, N failed". A skipped test is a failure.
 set -uo pipefail
@@ -58,7 +58,7 @@ pytests() { # PRESET TIER FOLDER...
 style() {
     git ls-files '*.[ch]' | xargs clang-format --dry-run -Werror &&
         tests/lint/layers.py &&
-        git ls-files "*.sh" .ci/run tests/fuzz/run tests/fuzz/teeth | xargs shellcheck
+        git ls-files "*.sh" .ci/run tests/fuzz/run tests/fuzz/teeth tests/manifests/build | xargs shellcheck
 }
 
 tidy() {
@@ -120,6 +120,7 @@ if $all; then
         host/test_storms.py host/test_mapping_limit.py -k "not crashed_daemon"
     tier oom pytests dev oom oom
     tier host pytests dev host host
+    tier manifests pytests dev manifests manifests
     tier fuzz tests/fuzz/run 60
     tier teeth tests/fuzz/teeth
     tier tsan build tsan

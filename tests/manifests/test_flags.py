@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What manifests/ says to irsafs, irsafs understands."""
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lib.cluster import MANIFESTS
+from lib.program import IRSAFS, run
+
+# Not in the program yet: remove each as it comes.
+PENDING = {"mount": {"mode", "fd-socket", "linger"}}
+
+FOLDERS = [f"{kind}/{folder.name}" for kind in ("overlays", "examples")
+           for folder in sorted((MANIFESTS / kind).iterdir())]
+ON_TOP = ["components/ca", "components/compat", "monitoring"]
+
+
+def flags(verb: str) -> dict:
+    """Each with the words that it takes, if it takes only some."""
+    text = run([IRSAFS, verb, "--help"]).out.decode()
+    found = re.findall(r"^  (?:-\w, )?--([a-z-]+)(?:[ =]([a-z-]+(?:\|[a-z-]+)+))?(?=\s|$)", text, re.M)
+    return {name: words.split("|") if words else None for name, words in found}
+
+
+def sidecars(objects: list):
+    for thing in objects:
+        if thing["kind"] == "Mutation":
+            yield from (rule["insertContainer"]["spec"] for rule in thing["rules"] if "insertContainer" in rule)
+        if thing["kind"] == "Pod":
+            containers = thing["spec"].get("initContainers", []) + thing["spec"]["containers"]
+            yield from (c for c in containers if c.get("command") == ["irsafs"])
+
+
+def commands(container: dict):
+    yield container["args"]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        if probe in container:
+            program, *words = container[probe]["exec"]["command"]
+            assert program == "irsafs"
+            yield words
+
+
+def understood(words: list) -> None:
+    verb = words[0]
+    known = flags(verb)
+    for word in words[1:]:
+        if not word.startswith("-"):
+            continue
+        name, _, value = word.removeprefix("--").partition("=")
+        if name in PENDING.get(verb, ()):
+            continue
+        assert name in known, f"irsafs {verb} --help does not know --{name}"
+        assert known[name] is None or value in known[name], f"--{name} takes {known[name]}, not {value}"
+
+
+@pytest.mark.parametrize("component", [None, *ON_TOP])
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_flags_are_known(render, folder, component):
+    if component and folder.startswith("examples/"):
+        folder = folder.removesuffix("-app") # app-sidecar comes last
+    found = list(sidecars(render(folder, *([component] if component else []))))
+    assert found
+    for container in found:
+        for words in commands(container):
+            understood(words)
+
+
+def test_variables_are_known(render):
+    """IRSAFS_NAME is --name in the environment: wherever one is set, in a container or by a rule."""
+    for folder in FOLDERS:
+        for name in set(re.findall(r"\bIRSAFS_([A-Z_]+)\b", str(render(folder)))):
+            assert name.lower().replace("_", "-") in flags("mount"), f"{folder}: IRSAFS_{name}"
+
+
+@pytest.mark.parametrize("verb", PENDING)
+def test_pending_is_not_there_yet(verb):
+    there = PENDING[verb] & set(flags(verb))
+    assert not there, f"irsafs {verb} has {there} now: strike it from PENDING"
+
+
+def test_misspelling_is_seen():
+    for words in (["mount", "--prefetsch"], ["mount", "--layout=subdirectory"], ["probe", "--startups"]):
+        with pytest.raises(AssertionError):
+            understood(words)
