@@ -58,7 +58,7 @@ def check_sidecar(sidecar: dict, overlay: str) -> None:
     mode, app = mode_of(overlay), overlay.endswith("-app")
     privileges, args = sidecar["securityContext"], sidecar["args"]
     assert sidecar["command"] == ["irsafs"] and args[:2] == ["mount", "/var/run/.aws"]
-    assert f"--mode={mode}" in args and "--prefetch" in args and ("--linger" in args) == app
+    assert f"--mode={mode}" in args and "--prefetch" in args and ("--linger=20s" in args) == app
     assert sidecar["resources"] == {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
     assert sidecar.get("restartPolicy") == (None if app else "Always")
     if app:
