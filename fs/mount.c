@@ -31,6 +31,8 @@ struct settings {
     const char *control, *metrics;
     const char *client;
     const char *kernel_features;
+    const char *mode;
+    bool once;
     int log_level;
 };
 
@@ -95,7 +97,7 @@ static const struct irsafs_option freshness_options[] = {
 };
 
 /* Named, because their values are checked apart. */
-enum { CONTROL, METRICS, KERNEL_FEATURES, LAYOUT };
+enum { CONTROL, METRICS, KERNEL_FEATURES, LAYOUT, MODE };
 static const struct irsafs_option mount_options[] = {
     [CONTROL] =
         {.name = "control",
@@ -129,6 +131,19 @@ static const struct irsafs_option mount_options[] = {
          .shown_default = "root",
          .help =
              "root: mount on MOUNTPOINT; subdir: on .live\nin it, beside links that lead there"},
+    [MODE] = {.name = "mode",
+              .env = "IRSAFS_MODE",
+              .type = IRSAFS_OPT_STRING,
+              .offset = FIELD(mode),
+              .arg = "MODE",
+              .shown_default = "mount",
+              .help = "file: no file system; an ordinary file that is\nreplaced, and needs no "
+                      "privilege"},
+    {.name = "once",
+     .env = "IRSAFS_ONCE",
+     .type = IRSAFS_OPT_FLAG,
+     .offset = FIELD(once),
+     .help = "mode file: fetch, write config, exit with\nthe class of the error"},
     {.name = "uid",
      .env = "IRSAFS_UID",
      .type = IRSAFS_OPT_UINT,
@@ -263,6 +278,20 @@ parse_layout(const char *word, enum irsafs_layout *ret_layout, struct irsafs_err
     return IRSAFS_OK;
 }
 
+static enum irsafs_code
+parse_mode(const struct settings *s, enum irsafs_mode *ret_mode, struct irsafs_error *err)
+{
+    bool file = strcmp(s->mode, "file") == 0;
+    if (!file && strcmp(s->mode, "mount") != 0) {
+        return irsafs_option_refuse(&mount_options[MODE], s->mode, "mount or file", err);
+    }
+    if (s->once && !file) {
+        return irsafs_error_set(err, IRSAFS_E_USAGE, "--once is for --mode=file");
+    }
+    *ret_mode = file ? IRSAFS_MODE_FILE : IRSAFS_MODE_MOUNT;
+    return IRSAFS_OK;
+}
+
 /* What the verb was asked to do, checked. */
 struct plan {
     struct settings settings;
@@ -273,6 +302,7 @@ struct plan {
     char client_path[PATH_MAX];
     struct irsafs_address listeners[IRSAFS_LISTENERS];
     enum irsafs_layout layout;
+    enum irsafs_mode mode;
     bool epoch_allowed;
     bool help;
 };
@@ -293,6 +323,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .control = "127.0.0.1:6003",
         .metrics = "off",
         .layout = "root",
+        .mode = "mount",
         .log_level = IRSAFS_LOG_INFO,
     };
     struct irsafs_option_table tables[] = {
@@ -325,9 +356,13 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         (size_t)snprintf(p->wanted, sizeof(p->wanted), "%s", argv[1]) >= sizeof(p->wanted)) {
         return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
     }
-    code = parse_listeners(&p->settings, p->listeners, err);
+    code = parse_mode(&p->settings, &p->mode, err);
     if (code == IRSAFS_OK) {
-        code = parse_layout(p->settings.layout, &p->layout, err);
+        code = parse_listeners(&p->settings, p->listeners, err);
+    }
+    if (code == IRSAFS_OK) {
+        code = parse_layout(p->mode == IRSAFS_MODE_MOUNT ? p->settings.layout : "root", &p->layout,
+                            err);
     }
     return code == IRSAFS_OK
                ? parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err)
@@ -389,12 +424,15 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
         .refresh_mode = (mode_t)p->settings.refresh_mode,
         .log_level = p->settings.log_level,
         .sandbox = (int)sandbox,
-        .mode = IRSAFS_MODE_MOUNT,
+        .mode = p->mode,
         .layout = p->layout,
+        .once = p->settings.once,
         .epoch_allowed = p->epoch_allowed,
         .supervisor = getpid(),
     };
-    memcpy(ret->listeners, p->listeners, sizeof(ret->listeners));
+    if (!p->settings.once) { /* nobody could ask in time */
+        memcpy(ret->listeners, p->listeners, sizeof(ret->listeners));
+    }
     copy_path(ret->core.mountpoint, sizeof(ret->core.mountpoint), p->mountpoint);
     copy_path(ret->mountpoint, sizeof(ret->mountpoint), p->mountpoint);
     copy_path(ret->token_path, sizeof(ret->token_path), p->client.web_identity_token_file);
@@ -412,9 +450,10 @@ static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
         .client_argv = client_argv,
         .uid = (uid_t)p->settings.worker_uid,
     };
-    irsafs_log(IRSAFS_LOG_INFO, "mode_chosen",
-               IRSAFS_LOG_TEXT("mode", irsafs_mode_name((enum irsafs_mode)worker.mode)),
-               IRSAFS_LOG_TEXT("layout", irsafs_layout_name(p->layout)));
+    irsafs_log(IRSAFS_LOG_INFO, "mode_chosen", IRSAFS_LOG_TEXT("mode", irsafs_mode_name(p->mode)),
+               IRSAFS_LOG_TEXT("layout", p->mode == IRSAFS_MODE_MOUNT
+                                             ? irsafs_layout_name(p->layout)
+                                             : "none"));
     return irsafs_supervisor_run(&settings, err);
 }
 

@@ -34,6 +34,7 @@ set(IRSAFS_SOURCES
     fs/super/desk.c
     fs/super/environment.c
     fs/super/flight.c
+    fs/super/folder.c
     fs/super/kept.c
     fs/super/listener.c
     fs/super/mountpoint.c
@@ -48,9 +49,11 @@ set(IRSAFS_SOURCES
     fs/worker/host.c
     fs/worker/keeper.c
     fs/worker/land.c
+    fs/worker/loop.c
     fs/worker/metrics.c
     fs/worker/process.c
     fs/worker/publisher.c
+    fs/worker/scribe.c
     fs/worker/status.c
     fs/worker/worker.c
 )

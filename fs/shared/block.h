@@ -35,6 +35,7 @@ struct irsafs_worker_settings {
     int sandbox;     /* enum irsafs_sandbox_mode */
     uint32_t mode;   /* enum irsafs_mode */
     uint32_t layout; /* enum irsafs_layout; mode mount only */
+    bool once;       /* mode file: one fetch, then the end */
     struct irsafs_address listeners[IRSAFS_LISTENERS];
     bool epoch_allowed; /* FUSE_NOTIFY_INC_EPOCH where the kernel has it */
     pid_t supervisor;   /* the pid that people know */
@@ -47,6 +48,14 @@ struct irsafs_head {
      * finished. */
     _Atomic uint64_t alive, progress;
     _Atomic uint64_t watched[IRSAFS_WATCHED]; /* the supervisor's, for metrics: see counters.h */
+    _Atomic uint64_t touches; /* the supervisor's: of the file `refresh`, mode FILE */
+};
+
+/* Where the reader stands that fs/worker/scribe.c is. */
+struct irsafs_scribed {
+    uint64_t parked;  /* the inode whose content it waits for; 0: it does not wait */
+    uint64_t shown;   /* the inode it has seen last and still holds; 0: none */
+    uint64_t touches; /* of the head, that the core has heard of */
 };
 
 /* What a worker knows beside the core, for `status` and the log. */
@@ -57,6 +66,7 @@ struct irsafs_memory {
     char last_tls[16];
     uint32_t last_result; /* enum irsafs_code of the last flight: changes are logged once */
     uint64_t take_overs;
+    struct irsafs_scribed scribed; /* mode FILE */
 };
 
 /* A text that the worker, which cannot open files, has the supervisor write into one. Belongs to the

@@ -225,7 +225,18 @@ static bool get_capabilities(struct __user_cap_data_struct ret_data[2])
 
 /* ---- supervisor */
 
-static const int supervisors[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_KILL};
+/* Each of the rights is the begin of the next one up. */
+static const int supervisors[] = {CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SYS_ADMIN};
+static const size_t n_supervisors[] = {
+    [IRSAFS_RIGHTS_MOUNT] = IRSAFS_COUNT(supervisors),
+    [IRSAFS_RIGHTS_IDS] = IRSAFS_COUNT(supervisors) - 1,
+    [IRSAFS_RIGHTS_NONE] = 0,
+};
+
+enum irsafs_confine_rights irsafs_confine_rights(bool mounts)
+{
+    return mounts ? IRSAFS_RIGHTS_MOUNT : geteuid() == 0 ? IRSAFS_RIGHTS_IDS : IRSAFS_RIGHTS_NONE;
+}
 
 /* 0, or EPERM when one of the capabilities was not there to be kept. */
 static int has_all(const int *capabilities, size_t n)
@@ -243,6 +254,7 @@ static int has_all(const int *capabilities, size_t n)
 }
 
 enum irsafs_code irsafs_confine_supervisor(enum irsafs_sandbox_mode mode,
+                                           enum irsafs_confine_rights rights,
                                            struct irsafs_sandbox_report *ret_report,
                                            struct irsafs_error *err)
 {
@@ -252,12 +264,15 @@ enum irsafs_code irsafs_confine_supervisor(enum irsafs_sandbox_mode mode,
         return IRSAFS_OK;
     }
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    size_t n = n_supervisors[rights];
     enum irsafs_code code = irsafs_sandbox_note(
-        mode, "capabilities", irsafs_capabilities_keep(supervisors, IRSAFS_COUNT(supervisors)),
-        &r->capabilities, err);
-    if (code == IRSAFS_OK) {
-        code = irsafs_sandbox_note(mode, "CAP_SYS_ADMIN, SETUID, SETGID and KILL",
-                                   has_all(supervisors, IRSAFS_COUNT(supervisors)), &r->uid, err);
+        mode, "capabilities", irsafs_capabilities_keep(supervisors, n), &r->capabilities, err);
+    if (code == IRSAFS_OK && rights != IRSAFS_RIGHTS_NONE) {
+        code = irsafs_sandbox_note(mode,
+                                   rights == IRSAFS_RIGHTS_MOUNT
+                                       ? "CAP_SYS_ADMIN, SETUID, SETGID and KILL"
+                                       : "CAP_SETUID, SETGID and KILL, or another user than root",
+                                   has_all(supervisors, n), &r->uid, err);
     }
     if (code == IRSAFS_OK) {
         code = irsafs_sandbox_note(mode, "no_new_privs", irsafs_privileges_freeze(),
@@ -341,7 +356,7 @@ static bool has_ids(uid_t uid, gid_t gid)
 static bool give_up(const struct irsafs_confine_child *child)
 {
     bool required = child->mode == IRSAFS_SANDBOX_REQUIRED;
-    if (!has_ids(child->uid, child->gid) &&
+    if (!child->ids_stay && !has_ids(child->uid, child->gid) &&
         !(may_change_ids() && change_ids(child->uid, child->gid)) && required) {
         return false;
     }

@@ -13,9 +13,20 @@
  *
  * Nothing here blocks. In mode off nothing is changed, but for what is said of irsafs_confine_child. */
 
-/* The supervisor, when it has mounted and before it starts anybody: of the capabilities only SYS_ADMIN
- * (umount2), SETUID, SETGID (the ids of its children) and KILL (they have other ids) stay, in no other
- * set than permitted and effective; no_new_privs; not dumpable; a seccomp deny-list (EPERM) of what
+/* What the supervisor must be able to do for as long as it lives. The one place that knows whether the ids
+ * of our processes change. */
+enum irsafs_confine_rights {
+    IRSAFS_RIGHTS_MOUNT, /* SYS_ADMIN (umount2), SETUID, SETGID (the ids of its children), KILL (they
+                            have other ids) */
+    IRSAFS_RIGHTS_IDS,   /* the last three */
+    IRSAFS_RIGHTS_NONE,  /* ids stay: all our processes are what the supervisor was started as, kept
+                            apart by seccomp and because none is dumpable */
+};
+/* mounts: the supervisor mounts a file system itself. One that does not, and is not root, needs nothing. */
+enum irsafs_confine_rights irsafs_confine_rights(bool mounts);
+
+/* The supervisor, when it has mounted and before it starts anybody: of the capabilities only those of
+ * `rights` stay, in no other set than permitted and effective; no_new_privs; not dumpable; a seccomp deny-list (EPERM) of what
  * nobody below may do either: tracing, other processes' memory, kernel code, keys, namespaces, clocks,
  * handles, io_uring. No Landlock: it forbids umount2.
  * Still possible: mount(2), umount2, fork, execve and execveat, files, sockets. clone3 is ENOSYS, which
@@ -23,11 +34,13 @@
  * *ret_report (always set) says what took effect; uid: children can be given other ids.
  * E_SANDBOX (required only). */
 enum irsafs_code irsafs_confine_supervisor(enum irsafs_sandbox_mode mode,
+                                           enum irsafs_confine_rights rights,
                                            struct irsafs_sandbox_report *ret_report,
                                            struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
 struct irsafs_confine_child {
     enum irsafs_sandbox_mode mode;
+    bool ids_stay; /* IRSAFS_RIGHTS_NONE: the next two are not looked at */
     uid_t uid;
     gid_t gid;
     int death_signal; /* sent to the child when the thread that forked it ends */

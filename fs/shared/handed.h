@@ -46,11 +46,14 @@ enum irsafs_order_type {
     IRSAFS_ORDER_FAILED, /* worker: it cannot go on, `code` says why; another worker could neither */
     IRSAFS_ORDER_PUBLISH, /* worker: make `length` bytes of the publication `file` a file; one at a time */
     IRSAFS_ORDER_PUBLISHED, /* supervisor: it is one, or `code` says why not */
+    IRSAFS_ORDER_REFRESH,   /* supervisor: the file `refresh` was touched, head.touches has grown */
+    IRSAFS_ORDER_DONE, /* worker: the only fetch is over and in the file; `code` says how it ended */
 };
 
 struct irsafs_order {
     uint32_t type;
-    uint32_t code; /* FAILED, LANDED (it could not be started): enum irsafs_code; LISTEN: an errno,
+    uint32_t
+        code; /* FAILED, DONE, LANDED (it could not be started): enum irsafs_code; LISTEN: an errno,
                       or 0 when the socket comes along; PUBLISHED: an errno or 0 */
     uint64_t flight;     /* START, LANDED, TAKEN */
     int64_t timeout_ms;  /* START */

@@ -84,10 +84,12 @@ enum irsafs_code irsafs_connection_open(struct irsafs_connection *c,
                                         const struct irsafs_worker_settings *settings,
                                         struct irsafs_error *err)
 {
-    enum irsafs_code code = irsafs_mountpoint_mount(&c->mount, &c->fuse_fd, err);
+    bool mounts = settings->mode != IRSAFS_MODE_FILE;
+    enum irsafs_code code =
+        mounts ? irsafs_mountpoint_mount(&c->mount, &c->fuse_fd, err) : IRSAFS_OK;
     if (code == IRSAFS_OK) {
-        c->clone_fd = clone_fuse(c->fuse_fd);
-        if (c->clone_fd < 0 || !share_memory(c, settings)) {
+        c->clone_fd = mounts ? clone_fuse(c->fuse_fd) : -1;
+        if ((mounts && c->clone_fd < 0) || !share_memory(c, settings)) {
             code = irsafs_error_set(err, IRSAFS_E_MEMORY, "shared memory for the worker: %s",
                                     strerrordesc_np(errno));
         }

@@ -8,7 +8,7 @@
 #include "fs/shared/handed.h"
 #include "fs/super/mountpoint.h"
 
-/* A mounted file system and all that must outlive a worker: one open file description of /dev/fuse,
+/* A mounted file system (none in mode file) and all that must outlive a worker: one open file description of /dev/fuse,
  * its clone for the notifier, the shared memory, the eventfds between worker and notifier. */
 
 struct irsafs_connection {
@@ -30,7 +30,7 @@ struct irsafs_connection {
                                 .ring_fd = -1,                                                     \
                                 .told_fd = -1})
 
-/* Mounts, with new shared memory. On failure nothing is left. Errors: those of irsafs_mountpoint_mount;
+/* Mounts what is to be mounted, with new shared memory. On failure nothing is left. Errors: those of irsafs_mountpoint_mount;
  * MEMORY. */
 enum irsafs_code irsafs_connection_open(struct irsafs_connection *connection,
                                         const struct irsafs_worker_settings *settings,

@@ -15,7 +15,7 @@ enum { NAMES = 8, NAME_SIZE = 64 };
 static int make_temporary(int dir_fd, const char *name, char ret_name[NAME_SIZE])
 {
     for (unsigned i = 0; i < 2 * NAMES; i++) {
-        (void)snprintf(ret_name, NAME_SIZE, ".irsafs.%.40s.%u", name, i / 2);
+        (void)snprintf(ret_name, NAME_SIZE, IRSAFS_COPY_PREFIX "%.40s.%u", name, i / 2);
         int fd = openat(dir_fd, ret_name,
                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
         if (fd >= 0 || errno != EEXIST) {
@@ -50,11 +50,13 @@ int irsafs_copy_write(
     int dir_fd, const char *name, const void *bytes, size_t len, uid_t uid, gid_t gid, mode_t mode)
 {
     char temporary[NAME_SIZE];
-    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = make_temporary(dir_fd, name, temporary);
+    int fd = make_temporary(dir_fd, name, temporary);
     if (fd < 0) {
         return errno;
     }
-    if (fill(fd, bytes, len, uid, gid, mode) && move(dir_fd, temporary, name)) {
+    bool good = fill(fd, bytes, len, uid, gid, mode);
+    (void)irsafs_fd_close(fd); /* before it has its name: who watches that hears of one event */
+    if (good && move(dir_fd, temporary, name)) {
         return 0;
     }
     int saved_errno = errno;

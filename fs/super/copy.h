@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define IRSAFS_COPY_PREFIX ".irsafs." /* of the names of temporary files */
+
 /* Makes these bytes the regular file `name` (no slash) of the directory: a temporary file beside it, then
  * rename(2), so that nobody ever sees a part of it. Whatever has the name, a symlink or a FIFO too, is
  * replaced and never followed or opened; an empty directory is removed, one that is not empty is EISDIR

@@ -4,14 +4,20 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "fs/shared/handed.h"
+#include "fs/super/post.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-enum { REPORT_FD = 3 };
+enum {
+    REPORT_FD = 3,
+    CRASHES_MAX = 3, /* of workers that have the outcome of one flight in hand */
+};
 
 void irsafs_flight_start(struct irsafs_flight *flight,
                          struct irsafs_spawn spawn,
@@ -52,4 +58,24 @@ void irsafs_flight_let_go(struct irsafs_flight *flight)
     flight->text_fd = irsafs_fd_close(flight->text_fd);
     flight->report_fd = irsafs_fd_close(flight->report_fd);
     flight->failure = IRSAFS_OK;
+}
+
+void irsafs_flight_report(const struct irsafs_flight *f, int post_fd)
+{
+    const struct irsafs_order order = {.type = IRSAFS_ORDER_LANDED,
+                                       .flight = f->number,
+                                       .code = (uint32_t)f->failure,
+                                       .wait_status = f->wait_status,
+                                       .killed = f->killed};
+    const int fds[] = {f->text_fd, f->report_fd};
+    irsafs_post_send(post_fd, &order, fds, f->failure != IRSAFS_OK ? 0 : IRSAFS_COUNT(fds));
+}
+
+void irsafs_flight_count_crash(struct irsafs_flight *f, int wait_status)
+{
+    bool crashed = !WIFSIGNALED(wait_status) || WTERMSIG(wait_status) != SIGKILL;
+    if (irsafs_flight_is_over(f) && crashed && ++f->crashes >= CRASHES_MAX) {
+        irsafs_flight_let_go(f);
+        f->failure = IRSAFS_E_CLIENT_DIED;
+    }
 }

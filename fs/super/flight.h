@@ -42,4 +42,11 @@ void irsafs_flight_kill(const struct irsafs_flight *flight);
 /* Closes the memfds; the number stays. */
 void irsafs_flight_let_go(struct irsafs_flight *flight);
 
+/* Tells the worker behind this socket how it ended, and hands it the text and the report. */
+void irsafs_flight_report(const struct irsafs_flight *flight, int post_fd);
+
+/* A worker has ended, so. What a client has left is handed to each worker until one has taken it; if it
+ * ends three of them, it is let go of. (SIGKILL comes from outside.) */
+void irsafs_flight_count_crash(struct irsafs_flight *flight, int wait_status);
+
 #endif

@@ -3,6 +3,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "fs/shared/handed.h"
+#include "fs/super/post.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -50,4 +52,29 @@ bool irsafs_listener_try(struct irsafs_listener *l, int64_t now_ms)
                    IRSAFS_LOG_TEXT("note", "the files are served all the same"));
     }
     return l->fd >= 0 || l->errnum != before;
+}
+
+static void hand_over(const struct irsafs_listener *l, size_t i, int post_fd)
+{
+    const struct irsafs_order order = {
+        .type = IRSAFS_ORDER_LISTEN, .listener = (uint32_t)i, .code = (uint32_t)l->errnum};
+    if (l->address->socket_len != 0) {
+        irsafs_post_send(post_fd, &order, &l->fd, l->fd >= 0 ? 1 : 0);
+    }
+}
+
+void irsafs_listeners_hand_over(const struct irsafs_listener *listeners, int post_fd)
+{
+    for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
+        hand_over(&listeners[i], i, post_fd);
+    }
+}
+
+void irsafs_listeners_try(struct irsafs_listener *listeners, int64_t now_ms, int post_fd)
+{
+    for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
+        if (irsafs_listener_try(&listeners[i], now_ms)) {
+            hand_over(&listeners[i], i, post_fd);
+        }
+    }
 }

@@ -24,4 +24,10 @@ struct irsafs_listener {
 /* Tries to bind when that is due. True when something has changed: bound now, or another error. */
 bool irsafs_listener_try(struct irsafs_listener *listener, int64_t now_ms);
 
+/* IRSAFS_LISTENERS of them. Hands those that there are to the worker behind this socket, or why there are
+ * none. */
+void irsafs_listeners_hand_over(const struct irsafs_listener *listeners, int post_fd);
+/* Tries each, and hands over what has changed. */
+void irsafs_listeners_try(struct irsafs_listener *listeners, int64_t now_ms, int post_fd);
+
 #endif

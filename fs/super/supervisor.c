@@ -10,6 +10,7 @@
 #include "fs/super/desk.h"
 #include "fs/super/environment.h"
 #include "fs/super/flight.h"
+#include "fs/super/folder.h"
 #include "fs/super/kept.h"
 #include "fs/super/listener.h"
 #include "fs/super/post.h"
@@ -41,7 +42,9 @@ struct supervisor {
     struct irsafs_error *err;
     struct irsafs_connection connection;
     struct irsafs_flight flight;
-    struct irsafs_desk desk; /* for what the worker publishes */
+    struct irsafs_desk desk;     /* for what the worker publishes */
+    struct irsafs_folder folder; /* mode file */
+    enum irsafs_confine_rights rights;
     struct irsafs_listener listeners[IRSAFS_LISTENERS];
     struct irsafs_kept worker, notifier;
     int post_fd; /* socket to the worker, or -1 */
@@ -66,6 +69,7 @@ prepare_spawn(const struct supervisor *s, int exe_fd, const char *const *argv, i
         .null_fd = s->null_fd,
         .max_file_bytes = RLIM_INFINITY,
         .confine = {.mode = (enum irsafs_sandbox_mode)s->settings->worker->sandbox,
+                    .ids_stay = s->rights == IRSAFS_RIGHTS_NONE,
                     .uid = uid,
                     .gid = (gid_t)uid,
                     .death_signal = death_signal},
@@ -102,25 +106,6 @@ static const char *walls(const struct supervisor *s)
     return irsafs_sandbox_mode_name((enum irsafs_sandbox_mode)s->settings->worker->sandbox);
 }
 
-static void hand_over_listener(const struct supervisor *s, size_t i)
-{
-    const struct irsafs_listener *l = &s->listeners[i];
-    const struct irsafs_order order = {
-        .type = IRSAFS_ORDER_LISTEN, .listener = (uint32_t)i, .code = (uint32_t)l->errnum};
-    if (l->address->socket_len != 0) {
-        irsafs_post_send(s->post_fd, &order, &l->fd, l->fd >= 0 ? 1 : 0);
-    }
-}
-
-static void try_listeners(struct supervisor *s, int64_t now_ms)
-{
-    for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
-        if (irsafs_listener_try(&s->listeners[i], now_ms)) {
-            hand_over_listener(s, i);
-        }
-    }
-}
-
 static void start_worker(struct supervisor *s)
 {
     const struct irsafs_connection *c = &s->connection;
@@ -140,11 +125,10 @@ static void start_worker(struct supervisor *s)
     s->worker.born = atomic_load(&c->head->progress);
     /* SIGTERM: without us it answers for a moment longer, so that a notifier which waits in the kernel
      * for a LOOKUP can end. */
-    start_ours(s, &s->worker, argv, SIGTERM, handings, IRSAFS_COUNT(handings));
+    size_t first = c->fuse_fd >= 0 ? 0 : 1;
+    start_ours(s, &s->worker, argv, SIGTERM, handings + first, IRSAFS_COUNT(handings) - first);
     (void)irsafs_fd_close(worker_end);
-    for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
-        hand_over_listener(s, i);
-    }
+    irsafs_listeners_hand_over(s->listeners, s->post_fd);
     if (s->stop_ms != 0) {
         irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_STOP}, NULL, 0);
     }
@@ -173,19 +157,21 @@ static void start_due(struct supervisor *s, int64_t now_ms)
     }
 }
 
-/* ---- flights */
-
-static void report_flight(const struct supervisor *s)
+/* Without a file system there is nobody to notify. */
+static void start_all(struct supervisor *s)
 {
-    const struct irsafs_flight *f = &s->flight;
-    const struct irsafs_order order = {.type = IRSAFS_ORDER_LANDED,
-                                       .flight = f->number,
-                                       .code = (uint32_t)f->failure,
-                                       .wait_status = f->wait_status,
-                                       .killed = f->killed};
-    const int fds[] = {f->text_fd, f->report_fd};
-    irsafs_post_send(s->post_fd, &order, fds, f->failure != IRSAFS_OK ? 0 : IRSAFS_COUNT(fds));
+    s->worker.start_ms = irsafs_clock_boot_ms();
+    s->notifier.start_ms = s->connection.fuse_fd >= 0 ? s->worker.start_ms : 0;
 }
+
+static void log_place(const struct supervisor *s, const char *event)
+{
+    if (s->connection.fuse_fd >= 0) {
+        irsafs_log(IRSAFS_LOG_INFO, event, IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
+    }
+}
+
+/* ---- flights */
 
 /* A worker that has taken over asks again for the flight of the one before it. */
 static void on_start_order(struct supervisor *s, const struct irsafs_order *order)
@@ -202,7 +188,7 @@ static void on_start_order(struct supervisor *s, const struct irsafs_order *orde
         irsafs_flight_start(&s->flight, spawn, order->flight, irsafs_clock_boot_ms() + timeout_ms);
     }
     if (order->flight == s->flight.number && irsafs_flight_is_over(&s->flight)) {
-        report_flight(s);
+        irsafs_flight_report(&s->flight, s->post_fd);
     }
 }
 
@@ -220,9 +206,9 @@ static void fail(struct supervisor *s, enum irsafs_code code)
     if (code == IRSAFS_E_CONNECTION_LOST) {
         (void)irsafs_error_set(s->err, code, "the kernel closed the file system on %s", mountpoint);
     } else if (code == IRSAFS_E_SANDBOX) {
-        (void)irsafs_error_set(s->err, code,
-                               "worker and notifier cannot run as user %u without privileges",
-                               (unsigned)s->settings->uid);
+        (void)irsafs_error_set(
+            s->err, code, "worker and notifier cannot run as user %u without privileges",
+            s->rights == IRSAFS_RIGHTS_NONE ? (unsigned)geteuid() : (unsigned)s->settings->uid);
     } else {
         (void)irsafs_error_set(s->err, code, "the worker cannot serve %s: see the line before",
                                mountpoint);
@@ -309,8 +295,8 @@ static void give_up(struct supervisor *s)
     }
     irsafs_mountpoint_keep_way(&s->connection.mount);
     lay_desk(s);
-    irsafs_log(IRSAFS_LOG_INFO, "mounted", IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
-    s->worker.start_ms = s->notifier.start_ms = irsafs_clock_boot_ms();
+    log_place(s, "mounted");
+    start_all(s);
     s->worker.back_off_ms = s->notifier.back_off_ms = 0;
 }
 
@@ -324,23 +310,12 @@ static void check_walls(struct supervisor *s, int status)
     }
 }
 
-/* What a client has left is handed to each worker until one has taken it. If it ends them, it is let
- * go of. (SIGKILL comes from outside.) */
-static void count_crash(struct irsafs_flight *f, int status)
-{
-    bool crashed = !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL;
-    if (irsafs_flight_is_over(f) && crashed && ++f->crashes >= CRASHES_MAX) {
-        irsafs_flight_let_go(f);
-        f->failure = IRSAFS_E_CLIENT_DIED;
-    }
-}
-
 static void on_death(struct supervisor *s, pid_t pid, int status)
 {
     if (pid == s->flight.pid) {
         s->flight.pid = 0;
         s->flight.wait_status = status;
-        report_flight(s);
+        irsafs_flight_report(&s->flight, s->post_fd);
     } else if (pid == s->notifier.pid) {
         irsafs_kept_log_death(&s->notifier, status);
         irsafs_kept_restart(&s->notifier,
@@ -350,7 +325,7 @@ static void on_death(struct supervisor *s, pid_t pid, int status)
         bool holding = irsafs_flight_is_over(&s->flight);
         bool in_vain = atomic_load(&s->connection.head->progress) == s->worker.born;
         irsafs_kept_log_death(&s->worker, status);
-        count_crash(&s->flight, status);
+        irsafs_flight_count_crash(&s->flight, status);
         irsafs_kept_restart(&s->worker, in_vain || holding);
         check_walls(s, status);
     }
@@ -394,9 +369,12 @@ static void tick(struct supervisor *s, int64_t now_ms)
         return;
     }
     if (irsafs_flight_is_over(&s->flight)) {
-        report_flight(s); /* the message may have been lost */
+        irsafs_flight_report(&s->flight, s->post_fd); /* the message may have been lost */
     }
-    try_listeners(s, now_ms);
+    irsafs_listeners_try(s->listeners, now_ms, s->post_fd);
+    if (s->folder.dir_fd >= 0 && !s->settings->worker->once) {
+        s->folder.look_ms = now_ms;
+    }
     watch_notifier(s);
     uint64_t progress = atomic_load(&s->connection.head->progress);
     uint64_t alive = atomic_load(&s->connection.head->alive);
@@ -432,6 +410,26 @@ static void on_signals(struct supervisor *s)
     reap(s);
 }
 
+static void on_done_order(struct supervisor *s, enum irsafs_code code, bool good)
+{
+    if (s->settings->worker->once && good) {
+        end(s, IRSAFS_OK);
+    } else if (s->settings->worker->once) {
+        (void)irsafs_error_set(s->err, code, "the fetch failed: see the line before, and %s/config",
+                               s->connection.mount.path);
+        end(s, code);
+    }
+}
+
+/* The order is a hint, and may be lost: the number is what counts. */
+static void look_at_folder(struct supervisor *s)
+{
+    if (irsafs_folder_look(&s->folder)) {
+        atomic_fetch_add(&s->connection.head->touches, 1);
+        irsafs_post_send(s->post_fd, &(struct irsafs_order){.type = IRSAFS_ORDER_REFRESH}, NULL, 0);
+    }
+}
+
 static void on_order(struct supervisor *s)
 {
     struct irsafs_order order = {.type = 0};
@@ -452,6 +450,9 @@ static void on_order(struct supervisor *s)
         order = irsafs_desk_publish(&s->desk, s->connection.publications, &order);
         irsafs_post_send(s->post_fd, &order, NULL, 0);
         break;
+    case IRSAFS_ORDER_DONE:
+        on_done_order(s, irsafs_code_from_number((long)order.code), order.code == 0);
+        break;
     case IRSAFS_ORDER_STOPPED:
         if (s->stop_ms != 0) {
             end(s, IRSAFS_OK);
@@ -470,7 +471,7 @@ static int poll_timeout_ms(const struct supervisor *s, int64_t now_ms)
     const int64_t times[] = {
         s->tick_ms + TICK_MS, s->worker.start_ms,
         s->notifier.start_ms, s->flight.pid > 0 && !s->flight.killed ? s->flight.kill_ms : 0,
-        s->stop_ms,
+        s->stop_ms,           s->folder.look_ms,
     };
     int64_t next_ms = now_ms + TICK_MS;
     for (size_t i = 0; i < IRSAFS_COUNT(times); i++) {
@@ -485,7 +486,8 @@ static void serve(struct supervisor *s)
         int64_t now_ms = irsafs_clock_boot_ms();
         start_due(s, now_ms);
         struct pollfd fds[] = {{.fd = s->signal_fd, .events = POLLIN},
-                               {.fd = s->post_fd, .events = POLLIN}};
+                               {.fd = s->post_fd, .events = POLLIN},
+                               {.fd = s->folder.watch_fd, .events = POLLIN}};
         (void)poll(fds, IRSAFS_COUNT(fds), poll_timeout_ms(s, now_ms));
         if (fds[1].revents != 0) {
             on_order(s);
@@ -494,6 +496,12 @@ static void serve(struct supervisor *s)
             on_signals(s);
         }
         now_ms = irsafs_clock_boot_ms();
+        if (fds[2].revents != 0) {
+            irsafs_folder_notice(&s->folder, now_ms);
+        }
+        if (s->folder.look_ms != 0 && now_ms >= s->folder.look_ms) {
+            look_at_folder(s);
+        }
         if (s->flight.pid > 0 && !s->flight.killed && now_ms >= s->flight.kill_ms) {
             s->flight.killed = true;
             irsafs_flight_kill(&s->flight);
@@ -558,23 +566,30 @@ static enum irsafs_code serve_connection(struct supervisor *s)
     if (code != IRSAFS_OK) {
         return code;
     }
-    irsafs_log(IRSAFS_LOG_INFO, "mounted", IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
+    log_place(s, "mounted");
+    bool mounts = s->connection.fuse_fd >= 0;
     code = open_all(s);
+    s->rights = irsafs_confine_rights(s->settings->worker->mode == IRSAFS_MODE_MOUNT);
     if (code == IRSAFS_OK) {
-        code = irsafs_confine_supervisor(mode, &report, s->err);
+        code = irsafs_confine_supervisor(mode, s->rights, &report, s->err);
+    }
+    if (code == IRSAFS_OK) {
+        code = irsafs_folder_open(&s->folder, &s->desk, s->settings->worker, s->err);
     }
     if (code == IRSAFS_OK) {
         irsafs_mountpoint_keep_way(&s->connection.mount);
         lay_desk(s);
         s->tick_ms = irsafs_clock_boot_ms();
-        try_listeners(s, s->tick_ms);
-        s->worker.start_ms = s->notifier.start_ms = s->tick_ms;
+        irsafs_listeners_try(s->listeners, s->tick_ms, s->post_fd);
+        start_all(s);
         serve(s);
         code = s->result;
     }
     take_down(s);
-    irsafs_log(IRSAFS_LOG_INFO, "unmounted",
-               IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
+    if (mounts) {
+        irsafs_log(IRSAFS_LOG_INFO, "unmounted",
+                   IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
+    }
     return code;
 }
 
@@ -587,6 +602,7 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
         .connection = IRSAFS_CONNECTION_INIT(settings->worker->mountpoint),
         .flight = {.text_fd = -1, .report_fd = -1},
         .desk = IRSAFS_DESK_INIT,
+        .folder = IRSAFS_FOLDER_INIT,
         .listeners =
             {
                 IRSAFS_LISTENER_INIT("control",
@@ -608,6 +624,7 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
     s.connection.mount.layout = (enum irsafs_layout)settings->worker->layout;
     s.connection.mount.owner = &owner;
     enum irsafs_code code = serve_connection(&s);
+    irsafs_folder_close(&s.folder);
     close_all(&s);
     return code;
 }

@@ -117,7 +117,7 @@ static json_t *document(const struct irsafs_status *s)
     return json_pack(
         "{s:i, s:s, s:s, s:o, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
         " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o},"
-        " s:o, s:o, s:o, s:i}",
+        " s:o, s:o, s:o, s:i, s:o}",
         "schema", 1, "version", IRSAFS_VERSION, "mode",
         irsafs_mode_name((enum irsafs_mode)s->settings->mode), "layout",
         word(s->settings->mode == IRSAFS_MODE_MOUNT
@@ -138,7 +138,8 @@ static json_t *document(const struct irsafs_status *s)
         "cert_expires_at", time_if(f->cert_expires_s != 0, f->cert_expires_s), "kernel", "protocol",
         s->protocol_major != 0 ? json_string(protocol) : json_null(), "control",
         listener(s, IRSAFS_LISTENING_CONTROL), "metrics", listener(s, IRSAFS_LISTENING_METRICS),
-        "sandbox", sandbox(s), "pid", (int)s->settings->supervisor);
+        "sandbox", sandbox(s), "pid", (int)s->settings->supervisor, "written_at",
+        time_if(true, irsafs_clock_real().tv_sec));
 }
 
 /* Takes the last dropped item out; false when there is none left. */

@@ -14,7 +14,9 @@
 #include "fs/worker/endpoint.h"
 #include "fs/worker/keeper.h"
 #include "fs/worker/land.h"
+#include "fs/worker/loop.h"
 #include "fs/worker/metrics.h"
+#include "fs/worker/scribe.h"
 #include "fs/worker/status.h"
 
 #include <errno.h>
@@ -42,6 +44,7 @@ enum {
     PRIORITIES,
     LAST_IN_A_ROW = 4,
     FIRST_IN_A_ROW = 16,
+    EFFECTS_IN_A_ROW = 8, /* of the scribe; what is left waits for the timer */
 };
 
 struct worker {
@@ -49,7 +52,8 @@ struct worker {
     const struct irsafs_worker_settings *settings;
     struct irsafs_memory *memory;
     struct irsafs_core *core;
-    struct irsafs_session *session;
+    struct irsafs_session *session; /* the front where the kernel asks; NULL in mode file: */
+    struct irsafs_scribe scribe;    /* the front that writes */
     struct irsafs_bell *bell;
     struct irsafs_sandbox_report sandbox;
     struct irsafs_process process;
@@ -101,6 +105,7 @@ static void stop(struct worker *w)
     if (w->stop_ms == 0) {
         w->stop_ms = now_ms + DRAIN_LIMIT_MS;
         irsafs_place(IRSAFS_PLACE_STOPPING);
+        irsafs_scribe_stop(&w->scribe);
         irsafs_core_stop(w->core, now_ms, irsafs_clock_real());
         if (w->endpoint != NULL) {
             irsafs_endpoint_stop(w->endpoint);
@@ -129,11 +134,17 @@ static void on_term(int signal)
 
 /* ---- status */
 
+static struct irsafs_session_facts session_facts(const struct worker *w)
+{
+    return w->session != NULL ? irsafs_session_facts(w->session)
+                              : (struct irsafs_session_facts){.protocol_major = 0};
+}
+
 static struct irsafs_str render_status(void *user)
 {
     const struct worker *w = user;
     struct irsafs_view view = irsafs_core_view(w->core, irsafs_clock_boot_ms());
-    struct irsafs_session_facts session = irsafs_session_facts(w->session);
+    struct irsafs_session_facts session = session_facts(w);
     const struct irsafs_status status = {
         .view = &view,
         .facts = &w->memory->facts,
@@ -157,7 +168,8 @@ static struct irsafs_view view_now(void *user)
 static bool is_connected(void *user)
 {
     const struct worker *w = user;
-    return irsafs_session_facts(w->session).protocol_major != 0;
+    return w->session != NULL ? session_facts(w).protocol_major != 0
+                              : irsafs_scribe_has_written(&w->scribe);
 }
 
 static struct irsafs_str render_metrics(void *user)
@@ -244,24 +256,64 @@ static void show_life(struct worker *w)
 
 static void count_progress(struct worker *w)
 {
-    uint64_t handled = irsafs_session_facts(w->session).handled;
+    uint64_t handled = session_facts(w).handled;
     if (handled != w->counted) {
         w->counted = handled;
         show_life(w);
     }
 }
 
-/* After every event: the core's effects are committed, then carried out. */
-static void settle(struct worker *w)
+static struct irsafs_effects take_effects(struct worker *w, int64_t now_ms)
 {
-    int64_t now_ms = irsafs_clock_boot_ms();
     struct irsafs_effects e = irsafs_core_effects(w->core, now_ms, irsafs_clock_real());
     irsafs_core_commit(w->core, give_back);
     if (e.start_flight != 0) {
         ask_for_flight(w, e.start_flight);
     }
-    tell_kernel(w, e.tell);
-    irsafs_session_answer(w->session);
+    return e;
+}
+
+static uint64_t digest_of_listeners(const struct worker *w)
+{
+    uint64_t digest = 0;
+    for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
+        digest = digest * 512 + (uint64_t)w->listeners[i].errnum * 2 + w->listeners[i].listening;
+    }
+    return digest;
+}
+
+/* Mode file. What the scribe does has effects, of which it may want to hear. */
+static struct irsafs_effects write_files(struct worker *w, struct irsafs_effects e, int64_t now_ms)
+{
+    enum irsafs_code code;
+    for (int i = 0; i < EFFECTS_IN_A_ROW; i++) {
+        if (!irsafs_scribe_act(&w->scribe, e.tell, now_ms, irsafs_clock_real())) {
+            break;
+        }
+        e = take_effects(w, now_ms);
+    }
+    if (!w->settings->once) {
+        irsafs_scribe_status(&w->scribe, digest_of_listeners(w), render_status, w, now_ms);
+    } else if (irsafs_scribe_is_done(&w->scribe, &code)) {
+        irsafs_control_send(
+            &(struct irsafs_order){.type = IRSAFS_ORDER_DONE, .code = (uint32_t)code});
+    }
+    int64_t next_ms = irsafs_scribe_next_ms(&w->scribe);
+    e.next_tick_ms = next_ms < e.next_tick_ms ? next_ms : e.next_tick_ms;
+    return e;
+}
+
+/* After every event: the core's effects are committed, then carried out. */
+static void settle(struct worker *w)
+{
+    int64_t now_ms = irsafs_clock_boot_ms();
+    struct irsafs_effects e = take_effects(w, now_ms);
+    if (w->session != NULL) {
+        tell_kernel(w, e.tell);
+        irsafs_session_answer(w->session);
+    } else {
+        e = write_files(w, e, now_ms);
+    }
     count_progress(w);
     if (w->endpoint != NULL) {
         irsafs_endpoint_settle(w->endpoint);
@@ -298,9 +350,12 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *user)
     (void)fd;
     (void)what;
     show_life(w);
+    if (w->session == NULL) {
+        settle(w); /* an order REFRESH may have been lost with a worker before */
+    }
 #ifdef IRSAFS_TEST_PLACES
     struct irsafs_files_usage usage = irsafs_core_view(w->core, irsafs_clock_boot_ms()).usage;
-    irsafs_places_count(usage.inodes, usage.n_lookups, irsafs_session_facts(w->session).slots_used,
+    irsafs_places_count(usage.inodes, usage.n_lookups, session_facts(w).slots_used,
                         usage.underflows);
 #endif
 }
@@ -342,7 +397,14 @@ static void on_control(evutil_socket_t fd, short what, void *user)
         on_listen_order(w, &order, fds[0]);
         fds[0] = -1;
     } else if (order.type == IRSAFS_ORDER_PUBLISHED) {
-        irsafs_keeper_answered(&w->keeper, &order);
+        if (w->session != NULL) {
+            irsafs_keeper_answered(&w->keeper, &order);
+        } else {
+            irsafs_scribe_answered(&w->scribe, &order);
+        }
+        settle(w);
+    } else if (order.type == IRSAFS_ORDER_REFRESH) {
+        settle(w);
     } else if (order.type == IRSAFS_ORDER_STOP) {
         stop(w);
     }
@@ -376,19 +438,6 @@ static void on_fuse(evutil_socket_t fd, short what, void *user)
 
 /* ---- life */
 
-static void on_event_log(int severity, const char *text)
-{
-    irsafs_log(severity < EVENT_LOG_WARN ? IRSAFS_LOG_DEBUG : IRSAFS_LOG_WARN, "libevent",
-               IRSAFS_LOG_TEXT("text", text));
-}
-
-static void on_event_fatal(int status)
-{
-    (void)status;
-    _exit(
-        irsafs_code_exit_status(IRSAFS_E_IO)); /* libevent has said why; the next worker goes on */
-}
-
 static bool add(struct event **event, struct worker *w, int fd, event_callback_fn on_ready)
 {
     *event = event_new(w->base, fd, EV_READ | EV_PERSIST, on_ready, w);
@@ -399,7 +448,7 @@ static bool add_events(struct worker *w)
 {
     const struct timeval heartbeat = {.tv_sec = HEARTBEAT_MS / 1000};
     w->heartbeat_event = event_new(w->base, -1, EV_PERSIST, on_heartbeat, w);
-    return add(&w->fuse_event, w, IRSAFS_HANDED_FUSE, on_fuse) &&
+    return (w->session == NULL || add(&w->fuse_event, w, IRSAFS_HANDED_FUSE, on_fuse)) &&
            add(&w->timer_event, w, w->timer_fd, on_timer) &&
            add(&w->told_event, w, IRSAFS_HANDED_TOLD, on_told) &&
            add(&w->control_event, w, IRSAFS_HANDED_CONTROL, on_control) &&
@@ -432,24 +481,6 @@ static bool find_memory(struct worker *w, struct irsafs_error *err)
     w->core = irsafs_block_core(w->block);
     irsafs_keeper_init(&w->keeper, w->block);
     return true;
-}
-
-static struct event_base *new_base(void)
-{
-    struct event_config *config = event_config_new();
-    struct event_base *base = NULL;
-    if (config != NULL &&
-        event_config_set_max_dispatch_interval(config, NULL, LAST_IN_A_ROW, LAST) == 0) {
-        base = event_base_new_with_config(config);
-    }
-    if (config != NULL) {
-        event_config_free(config);
-    }
-    if (base != NULL && event_base_priority_init(base, PRIORITIES) != 0) {
-        event_base_free(base);
-        base = NULL;
-    }
-    return base;
 }
 
 static bool open_endpoint(struct worker *w)
@@ -488,16 +519,18 @@ static enum irsafs_code open_all(struct worker *w, struct irsafs_error *err)
         .config_mode = s->config_mode,
         .refresh_mode = s->refresh_mode,
     };
-    event_set_log_callback(on_event_log);
-    event_set_fatal_callback(on_event_fatal);
     json_set_alloc_funcs(irsafs_reserve_malloc, irsafs_reserve_free);
     json_object_seed(0);
     w->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    w->base = new_base();
+    w->base = irsafs_loop_new(PRIORITIES, LAST_IN_A_ROW, LAST);
     if (w->base == NULL || w->timer_fd < 0) {
         return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the event loop");
     }
-    enum irsafs_code code = irsafs_session_new(&session, IRSAFS_HANDED_FUSE, &w->session, err);
+    enum irsafs_code code = IRSAFS_OK;
+    irsafs_scribe_init(&w->scribe, w->block);
+    if (s->mode != IRSAFS_MODE_FILE) {
+        code = irsafs_session_new(&session, IRSAFS_HANDED_FUSE, &w->session, err);
+    }
     if (code == IRSAFS_OK && !(add_events(w) && open_endpoint(w))) {
         code = irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory for the event loop");
     }
@@ -517,10 +550,9 @@ static void take_over(struct worker *w)
         irsafs_core_told(w->core, told);
         w->memory->take_overs++;
     }
-    unsigned replayed = irsafs_session_replay(w->session);
-    atomic_store(&w->bell->epoch,
-                 w->settings->epoch_allowed &&
-                     irsafs_session_facts(w->session).protocol_minor >= IRSAFS_FUSE_MINOR_EPOCH);
+    unsigned replayed = w->session != NULL ? irsafs_session_replay(w->session) : 0;
+    atomic_store(&w->bell->epoch, w->settings->epoch_allowed &&
+                                      session_facts(w).protocol_minor >= IRSAFS_FUSE_MINOR_EPOCH);
     if (!first) {
         irsafs_log(IRSAFS_LOG_DEBUG, "worker_took_over",
                    IRSAFS_LOG_NUMBER("number", w->memory->take_overs),
@@ -550,7 +582,7 @@ start(struct worker *w, enum irsafs_sandbox_mode walls, struct irsafs_error *err
     if (code == IRSAFS_OK) {
         code = irsafs_confine_worker(walls, &w->sandbox, err);
     }
-    return code == IRSAFS_OK ? irsafs_session_hello(w->session, err) : code;
+    return code == IRSAFS_OK && w->session != NULL ? irsafs_session_hello(w->session, err) : code;
 }
 
 int irsafs_worker_main(int argc, char **argv)

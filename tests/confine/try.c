@@ -817,7 +817,7 @@ static enum irsafs_code enter(const char *profile,
                               struct irsafs_error *err)
 {
     if (strcmp(profile, "supervisor") == 0) {
-        return irsafs_confine_supervisor(mode, report, err);
+        return irsafs_confine_supervisor(mode, IRSAFS_RIGHTS_MOUNT, report, err);
     }
     if (strcmp(profile, "worker") == 0) {
         return irsafs_confine_worker(mode, report, err);
@@ -866,7 +866,8 @@ int main(int argc, char **argv)
     }
     bool family = strcmp(argv[1], "family") == 0;
     if (family || strcmp(argv[1], "child") == 0) {
-        if (family && irsafs_confine_supervisor(mode, &report, &err) != IRSAFS_OK) {
+        if (family &&
+            irsafs_confine_supervisor(mode, IRSAFS_RIGHTS_MOUNT, &report, &err) != IRSAFS_OK) {
             (void)say("error %d %s\n", (int)err.code, err.message);
             return 9;
         }

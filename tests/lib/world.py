@@ -28,6 +28,7 @@ class World:
         self.service = MappingService(self.tokens, runs={RUN: "jane"})
         self.labels = Labels(self.folder / "podinfo", RUN)
         self.mounts: list = []
+        self.kind = Mount              # lib/files.py has another one
 
     def env(self, **more: str) -> dict:
         """The environment of a sidecar in a Domino run."""
@@ -52,7 +53,7 @@ class World:
         """As mount(), but not started."""
         path = path or self.folder / f"aws{len(self.mounts)}"
         path.mkdir(exist_ok=True)
-        mount = Mount(path, list(args), env or self.env(), self.secrets, prefix)
+        mount = self.kind(path, list(args), env or self.env(), self.secrets, prefix)
         self.mounts.append(mount)
         return mount
 

@@ -33,7 +33,7 @@ OWNERS = {
     "linux/capability.h": ("fs/shared/confine.c", "client/sandbox.c"),   # libcap allocates: not between fork and exec
     "sys/capability.h": ("base/privileges.c",),
     "seccomp.h": ("base/seccomp.c",),
-    "event2/": ("fs/worker/worker.c", "fs/worker/endpoint.c", "fs/worker/host.c", "fs/shared/address.c", "fs/main.c"),
+    "event2/": ("fs/worker/worker.c", "fs/worker/loop.c", "fs/worker/endpoint.c", "fs/worker/host.c", "fs/shared/address.c", "fs/main.c"),
     "curl/": ("client/http.c", "client/version.c"),
     "openssl/": ("client/",),
     "jwt.h": ("client/jwt_hint.c", "client/version.c"),

@@ -23,7 +23,7 @@ SCHEMA = {
     "token": {"source": (STR, NULL), "expires_at": (STR, NULL)},
     "endpoint": {"scheme": (STR, NULL), "host": (STR, NULL), "tls": (STR, NULL), "cert_expires_at": (STR, NULL)},
     "kernel": {"protocol": (STR,)},
-    "control": None, "metrics": None, "sandbox": None, "pid": (INT,),
+    "control": None, "metrics": None, "sandbox": None, "pid": (INT,), "written_at": (STR,),
 }
 ERROR = {"code": (STR,), "class": (STR,), "message": (STR,), "since": (STR,), "next_try_ms": (INT, NULL)}
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fs/super/folder.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "fs/super/copy.h"
+#include "fs/super/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#define REFRESH "refresh"
+#define STATUS  "status"
+
+/* touch(1) and `echo >` are two events or three: they are one touch. Also the most that who touches
+ * without end can have of us. */
+enum { SETTLE_MS = 10 };
+
+enum {
+    TOUCHES = IN_ATTRIB | IN_MODIFY | IN_CLOSE_WRITE,
+    CHANGES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO, /* of names */
+};
+
+/* One that is as we make it, so that anybody may touch it. */
+static bool stat_refresh(const struct irsafs_folder *f, struct stat *ret)
+{
+    return fstatat(f->dir_fd, REFRESH, ret, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret->st_mode) &&
+           (ret->st_mode & 07777) == f->refresh_mode && ret->st_nlink == 1;
+}
+
+static void make_refresh(struct irsafs_folder *f)
+{
+    int errnum = irsafs_copy_write(f->dir_fd, REFRESH, "", 0, f->uid, f->gid, f->refresh_mode);
+    if (errnum != 0 && errnum != f->errnum) {
+        irsafs_log(IRSAFS_LOG_ERROR, "file_not_written", IRSAFS_LOG_TEXT("file", REFRESH),
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errnum)),
+                   IRSAFS_LOG_TEXT("note", "tried again every second"));
+    }
+    f->errnum = errnum;
+    if (!stat_refresh(f, &f->seen)) {
+        f->seen = (struct stat){.st_ino = 0};
+    }
+}
+
+static void watch(struct irsafs_folder *f)
+{
+    char link[32];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", f->dir_fd);
+    f->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (f->watch_fd >= 0 &&
+        inotify_add_watch(f->watch_fd, link, TOUCHES | CHANGES | IN_ONLYDIR) < 0) {
+        f->watch_fd = irsafs_fd_close(f->watch_fd);
+    }
+    if (f->watch_fd < 0) {
+        irsafs_log(IRSAFS_LOG_WARN, "refresh_not_watched",
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)),
+                   IRSAFS_LOG_TEXT("note", "it is looked at once a second"));
+    }
+    make_refresh(f);
+}
+
+enum irsafs_code irsafs_folder_open(struct irsafs_folder *f,
+                                    struct irsafs_desk *desk,
+                                    const struct irsafs_worker_settings *settings,
+                                    struct irsafs_error *err)
+{
+    const char *path = settings->mountpoint;
+    if (settings->mode != IRSAFS_MODE_FILE) {
+        return IRSAFS_OK;
+    }
+    f->dir_fd = irsafs_volume_open(path);
+    if (f->dir_fd < 0) {
+        return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "open folder %s: %s", path,
+                                strerrordesc_np(errno));
+    }
+    if (faccessat(f->dir_fd, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+        return irsafs_error_set(err, IRSAFS_E_NOT_WRITABLE, "write in folder %s as user %u: %s",
+                                path, (unsigned)geteuid(), strerrordesc_np(errno));
+    }
+    f->once = settings->once;
+    f->uid = desk->uid = settings->uid;
+    f->gid = desk->gid = settings->gid;
+    f->refresh_mode = settings->refresh_mode;
+    desk->dir_fd = f->dir_fd;
+    desk->files[IRSAFS_PUBLISHED_CONFIG] =
+        (struct irsafs_desk_file){.name = "config", .mode = settings->config_mode};
+    desk->files[IRSAFS_PUBLISHED_STATUS] = (struct irsafs_desk_file){.name = STATUS, .mode = 0444};
+    if (!f->once) {
+        watch(f);
+    }
+    return IRSAFS_OK;
+}
+
+void irsafs_folder_notice(struct irsafs_folder *f, int64_t now_ms)
+{
+    _Alignas(struct inotify_event) char events[4096];
+    ssize_t n;
+    while ((n = read(f->watch_fd, events, sizeof(events))) > 0) {
+        for (ssize_t at = 0; at < n;) {
+            const struct inotify_event *e = (const struct inotify_event *)(void *)(events + at);
+            bool lost = (e->mask & IN_Q_OVERFLOW) != 0;
+            bool ours = e->len > 0 && strcmp(e->name, REFRESH) == 0;
+            f->touched = f->touched || lost || (ours && (e->mask & TOUCHES) != 0);
+            f->look_ms = (lost || ours) && f->look_ms == 0 ? now_ms + SETTLE_MS : f->look_ms;
+            at += (ssize_t)(sizeof(*e) + e->len);
+        }
+    }
+}
+
+bool irsafs_folder_look(struct irsafs_folder *f)
+{
+    struct stat now;
+    bool touched = f->touched;
+    f->touched = false;
+    f->look_ms = 0;
+    if (!stat_refresh(f, &now)) {
+        make_refresh(f);
+    } else {
+        bool changed = now.st_ctim.tv_sec != f->seen.st_ctim.tv_sec ||
+                       now.st_ctim.tv_nsec != f->seen.st_ctim.tv_nsec ||
+                       now.st_ino != f->seen.st_ino;
+        touched = touched || (f->watch_fd < 0 && changed);
+        f->seen = now;
+    }
+    return touched;
+}
+
+void irsafs_folder_close(struct irsafs_folder *f)
+{
+    if (f->dir_fd >= 0 && !f->once) {
+        (void)unlinkat(f->dir_fd, REFRESH, 0);
+        (void)unlinkat(f->dir_fd, STATUS, 0);
+    }
+    f->dir_fd = irsafs_fd_close(f->dir_fd);
+    f->watch_fd = irsafs_fd_close(f->watch_fd);
+}
