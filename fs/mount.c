@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "base/sandbox.h"
 #include "fs/client.h"
+#include "fs/mode.h"
 #include "fs/super/mountpoint.h"
 #include "fs/super/supervisor.h"
 
@@ -33,6 +34,7 @@ struct settings {
     const char *kernel_features;
     const char *mode;
     bool once;
+    int64_t linger_ms;
     int log_level;
 };
 
@@ -136,14 +138,23 @@ static const struct irsafs_option mount_options[] = {
               .type = IRSAFS_OPT_STRING,
               .offset = FIELD(mode),
               .arg = "MODE",
+              .values = "mount, file or auto",
               .shown_default = "mount",
               .help = "file: no file system; an ordinary file that is\nreplaced, and needs no "
-                      "privilege"},
+                      "privilege;\nauto: mount where it is permitted, else file"},
     {.name = "once",
      .env = "IRSAFS_ONCE",
      .type = IRSAFS_OPT_FLAG,
      .offset = FIELD(once),
      .help = "mode file: fetch, write config, exit with\nthe class of the error"},
+    {.name = "linger",
+     .env = "IRSAFS_LINGER",
+     .type = IRSAFS_OPT_DURATION,
+     .offset = FIELD(linger_ms),
+     .max = DAY,
+     .arg = "TIME",
+     .shown_default = "0s",
+     .help = "after SIGTERM serve on for so long, or until\nthe second one"},
     {.name = "uid",
      .env = "IRSAFS_UID",
      .type = IRSAFS_OPT_UINT,
@@ -279,16 +290,18 @@ parse_layout(const char *word, enum irsafs_layout *ret_layout, struct irsafs_err
 }
 
 static enum irsafs_code
-parse_mode(const struct settings *s, enum irsafs_mode *ret_mode, struct irsafs_error *err)
+parse_mode(const struct settings *s, struct irsafs_mode_choice *ret, struct irsafs_error *err)
 {
     bool file = strcmp(s->mode, "file") == 0;
-    if (!file && strcmp(s->mode, "mount") != 0) {
-        return irsafs_option_refuse(&mount_options[MODE], s->mode, "mount or file", err);
-    }
     if (s->once && !file) {
         return irsafs_error_set(err, IRSAFS_E_USAGE, "--once is for --mode=file");
     }
-    *ret_mode = file ? IRSAFS_MODE_FILE : IRSAFS_MODE_MOUNT;
+    *ret = (struct irsafs_mode_choice){.mode = file ? IRSAFS_MODE_FILE : IRSAFS_MODE_MOUNT};
+    if (strcmp(s->mode, "auto") == 0) {
+        struct irsafs_mode_facts facts = {.fd_socket = false};
+        irsafs_mode_look(&facts);
+        *ret = irsafs_mode_choose(&facts);
+    }
     return IRSAFS_OK;
 }
 
@@ -302,7 +315,7 @@ struct plan {
     char client_path[PATH_MAX];
     struct irsafs_address listeners[IRSAFS_LISTENERS];
     enum irsafs_layout layout;
-    enum irsafs_mode mode;
+    struct irsafs_mode_choice mode;
     bool epoch_allowed;
     bool help;
 };
@@ -361,8 +374,8 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         code = parse_listeners(&p->settings, p->listeners, err);
     }
     if (code == IRSAFS_OK) {
-        code = parse_layout(p->mode == IRSAFS_MODE_MOUNT ? p->settings.layout : "root", &p->layout,
-                            err);
+        code = parse_layout(p->mode.mode == IRSAFS_MODE_MOUNT ? p->settings.layout : "root",
+                            &p->layout, err);
     }
     return code == IRSAFS_OK
                ? parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err)
@@ -424,7 +437,7 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
         .refresh_mode = (mode_t)p->settings.refresh_mode,
         .log_level = p->settings.log_level,
         .sandbox = (int)sandbox,
-        .mode = p->mode,
+        .mode = p->mode.mode,
         .layout = p->layout,
         .once = p->settings.once,
         .epoch_allowed = p->epoch_allowed,
@@ -449,11 +462,13 @@ static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
         .worker = &worker,
         .client_argv = client_argv,
         .uid = (uid_t)p->settings.worker_uid,
+        .linger_ms = p->settings.linger_ms,
     };
-    irsafs_log(IRSAFS_LOG_INFO, "mode_chosen", IRSAFS_LOG_TEXT("mode", irsafs_mode_name(p->mode)),
-               IRSAFS_LOG_TEXT("layout", p->mode == IRSAFS_MODE_MOUNT
-                                             ? irsafs_layout_name(p->layout)
-                                             : "none"));
+    irsafs_log(
+        IRSAFS_LOG_INFO, "mode_chosen", IRSAFS_LOG_TEXT("mode", irsafs_mode_name(p->mode.mode)),
+        IRSAFS_LOG_TEXT("layout",
+                        p->mode.mode == IRSAFS_MODE_MOUNT ? irsafs_layout_name(p->layout) : "none"),
+        IRSAFS_LOG_TEXT("missing", p->mode.missing));
     return irsafs_supervisor_run(&settings, err);
 }
 

@@ -20,6 +20,7 @@ set(IRSAFS_SOURCES
     fs/client.c
     fs/loopback.c
     fs/main.c
+    fs/mode.c
     fs/mount.c
     fs/probe.c
     fs/fuse/ops.c
@@ -36,6 +37,7 @@ set(IRSAFS_SOURCES
     fs/super/flight.c
     fs/super/folder.c
     fs/super/kept.c
+    fs/super/linger.c
     fs/super/listener.c
     fs/super/mountpoint.c
     fs/super/post.c

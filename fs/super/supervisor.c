@@ -12,6 +12,7 @@
 #include "fs/super/flight.h"
 #include "fs/super/folder.h"
 #include "fs/super/kept.h"
+#include "fs/super/linger.h"
 #include "fs/super/listener.h"
 #include "fs/super/post.h"
 #include "fs/super/spawn.h"
@@ -52,6 +53,7 @@ struct supervisor {
     int64_t tick_ms;
     uint64_t progress, alive, told; /* as seen at the last tick */
     unsigned idle_ticks, sound_ticks, untold_ticks, hung_workers, give_ups;
+    struct irsafs_linger linger;
     int64_t stop_ms; /* when the end comes at last; 0: no end asked for */
     bool over;
     enum irsafs_code result;
@@ -403,8 +405,9 @@ static void on_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo != SIGCHLD) {
-            on_stop_signal(s, (int)info.ssi_signo);
+        int number = (int)info.ssi_signo;
+        if (number != SIGCHLD && !irsafs_linger_begin(&s->linger, number)) {
+            on_stop_signal(s, number);
         }
     }
     reap(s);
@@ -471,7 +474,7 @@ static int poll_timeout_ms(const struct supervisor *s, int64_t now_ms)
     const int64_t times[] = {
         s->tick_ms + TICK_MS, s->worker.start_ms,
         s->notifier.start_ms, s->flight.pid > 0 && !s->flight.killed ? s->flight.kill_ms : 0,
-        s->stop_ms,           s->folder.look_ms,
+        s->folder.look_ms,    s->stop_ms != 0 ? s->stop_ms : s->linger.end_ms,
     };
     int64_t next_ms = now_ms + TICK_MS;
     for (size_t i = 0; i < IRSAFS_COUNT(times); i++) {
@@ -505,6 +508,9 @@ static void serve(struct supervisor *s)
         if (s->flight.pid > 0 && !s->flight.killed && now_ms >= s->flight.kill_ms) {
             s->flight.killed = true;
             irsafs_flight_kill(&s->flight);
+        }
+        if (irsafs_linger_is_over(&s->linger, now_ms)) {
+            on_stop_signal(s, SIGTERM);
         }
         if (s->stop_ms != 0 && now_ms >= s->stop_ms) {
             end(s, IRSAFS_OK);
@@ -602,6 +608,7 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
         .connection = IRSAFS_CONNECTION_INIT(settings->worker->mountpoint),
         .flight = {.text_fd = -1, .report_fd = -1},
         .desk = IRSAFS_DESK_INIT,
+        .linger = {.for_ms = settings->linger_ms},
         .folder = IRSAFS_FOLDER_INIT,
         .listeners =
             {
