@@ -119,6 +119,15 @@ def test_touch_by_the_user_of_the_run(world):
     golden(folder)
 
 
+def test_refresh_that_brings_the_same_text_leaves_the_file_alone(world):
+    folder = world.mount("--min-refresh=0s")
+    golden(folder)
+    before = folder.config.stat()
+    touch_as_user(folder)
+    folder.wait_status(lambda status: status["fetch"]["total"] == 2 and status["state"] == "fresh", "a second fetch")
+    assert folder.config.stat().st_ino == before.st_ino and folder.config.stat().st_mtime_ns == before.st_mtime_ns
+
+
 def test_touch_through_another_mount_of_the_volume(world):
     folder = world.mount("--min-refresh=0s")
     golden(folder)
