@@ -7,6 +7,7 @@
 #include "base/daemon_files.h"
 #include "base/daemon_options.h"
 #include "base/deadline.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/options.h"
 #include "fs/loopback.h"
@@ -15,7 +16,10 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { EXIT_FAIL = 1, REASON_MAX = 256 };
 
@@ -114,11 +118,53 @@ static const char *ask_control(struct probe *p, struct irsafs_buf *text)
     return reason != NULL ? reason : believe(p, text, true);
 }
 
+/* How long ago the process started, in ms; -1: there is none. */
+static int64_t age_of(int64_t pid)
+{
+    char path[48];
+    IRSAFS_CLEANUP(irsafs_buf_deinit) struct irsafs_buf line = IRSAFS_BUF_INIT(1024);
+    (void)snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
+    const char *rest = irsafs_file_read(path, &line) == 0 ? strrchr(line.data, ')') : NULL;
+    for (int field = 2; rest != NULL && field < 22; field++) { /* 22: starttime, see proc(5) */
+        rest = strchr(rest + 1, ' ');
+    }
+    int64_t start_ms =
+        rest != NULL ? strtoll(rest + 1, NULL, 10) * 1000 / sysconf(_SC_CLK_TCK) : INT64_MAX;
+    int64_t now_ms = irsafs_clock_boot_ms();
+    return start_ms <= now_ms ? now_ms - start_ms : -1;
+}
+
+/* Mode file: a document that lies in the folder says nothing by itself, for it stays when irsafs is killed. It
+ * counts when its process is there and has written it: an older one had the same number, 1, perhaps. */
+static const char *ask_plain_file(struct probe *p, struct irsafs_buf *text)
+{
+    enum { ROUNDING_MS = 1000 };
+    char path[PATH_MAX + 8];
+    struct stat st;
+    struct timespec now = irsafs_clock_real();
+    (void)snprintf(path, sizeof(path), "%s/status", p->mountpoint);
+    if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode) || irsafs_file_read(path, text) != 0 ||
+        believe(p, text, false) != NULL) {
+        return irsafs_daemon_files_reason(IRSAFS_DAEMON_NOT_FUSE);
+    }
+    int64_t age_ms = (now.tv_sec - st.st_mtim.tv_sec) * 1000;
+    int64_t process_ms = age_of(json_integer_value(json_object_get(p->document, "pid")));
+    if (strcmp(text_of(p->document, "mode"), "file") == 0 && process_ms >= 0 &&
+        age_ms <= process_ms + ROUNDING_MS) {
+        return NULL;
+    }
+    json_decref(p->document);
+    p->document = NULL;
+    return "its irsafs has ended";
+}
+
 static const char *ask_files(struct probe *p, struct irsafs_buf *text)
 {
     irsafs_buf_reset(text);
     int errnum = irsafs_deadline_run(irsafs_daemon_status_job, p->mountpoint, p->deadline_ms, text);
-    return errnum != 0 ? irsafs_daemon_files_reason(errnum) : believe(p, text, false);
+    return errnum == 0                        ? believe(p, text, false)
+           : errnum == IRSAFS_DAEMON_NOT_FUSE ? ask_plain_file(p, text)
+                                              : irsafs_daemon_files_reason(errnum);
 }
 
 /* The mount is there and answers. In mode fd it is in other containers only: that the kernel has said hello

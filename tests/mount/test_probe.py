@@ -2,13 +2,16 @@
 """`irsafs probe`: what kubelet is told, by whom, without a network, and in time whatever hangs."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
+import time
 
 import pytest
 
 from lib.endpoint import free_port, listener, prepare, serve
+from lib.files import Folder
 from lib.program import IRSAFS, USER, check_output, public, run, run_irsafs
 from lib.wait import wait_until
 from lib.world import GOLDEN
@@ -138,6 +141,53 @@ def test_dead_mount(world):
     mount = world.mount()
     mount.kill()
     wait_until(lambda: "its irsafs was killed" in probe("--startup", *files(mount)), "a dead mount")
+
+
+# ---- mode file
+
+@pytest.fixture
+def folder(world):
+    world.kind = Folder
+    return world.mount("--prefetch")
+
+
+def test_files_of_mode_file(world, folder):
+    ask = files(folder)
+    assert probe("--startup", *ask) == probe("--live", *ask) == ""
+    wait_until(lambda: probe("--ready", *ask) == "", "ready")
+    folder.stop()
+    assert "(no mount)" in probe("--live", *ask)
+
+
+def test_what_a_killed_one_left_in_mode_file(world, folder):
+    ask = files(folder)
+    folder.kill()
+    assert (folder.path / "status").exists()
+    assert "its irsafs has ended" in probe("--live", *ask)
+    left = json.loads((folder.path / "status").read_text())
+    for pid in (1, 0, -1, os.getpid()):
+        (folder.path / "status").unlink()
+        (folder.path / "status").write_text(json.dumps({**left, "pid": pid}))
+        past = time.time() - 10 * 365 * 86400
+        os.utime(folder.path / "status", (past, past))         # before that process was
+        assert "its irsafs has ended" in probe("--live", *ask), pid
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder", "text"])
+def test_tricks_with_the_status_of_mode_file(world, folder, kind):
+    status = folder.path / "status"
+    folder.kill()
+    status.unlink()
+    if kind == "fifo":
+        os.mkfifo(status)
+    elif kind == "link":
+        status.symlink_to("/proc/self/mem")
+    elif kind == "folder":
+        status.mkdir()
+    else:
+        status.write_text("{" * 10_000)
+    assert "(no mount)" in probe("--live", *files(folder))
+    status.rmdir() if kind == "folder" else status.unlink()
 
 
 def test_who_does_not_answer_is_given_up(world):
