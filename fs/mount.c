@@ -11,6 +11,7 @@
 #include "fs/client.h"
 #include "fs/mode.h"
 #include "fs/super/mountpoint.h"
+#include "fs/super/receive.h"
 #include "fs/super/supervisor.h"
 
 #include <signal.h>
@@ -34,6 +35,8 @@ struct settings {
     const char *kernel_features;
     const char *mode;
     bool once;
+    const char *fd_socket;
+    int64_t fd_timeout_ms;
     int64_t linger_ms;
     int log_level;
 };
@@ -99,7 +102,7 @@ static const struct irsafs_option freshness_options[] = {
 };
 
 /* Named, because their values are checked apart. */
-enum { CONTROL, METRICS, KERNEL_FEATURES, LAYOUT, MODE };
+enum { CONTROL, METRICS, KERNEL_FEATURES, LAYOUT, MODE, FD_SOCKET };
 static const struct irsafs_option mount_options[] = {
     [CONTROL] =
         {.name = "control",
@@ -138,10 +141,27 @@ static const struct irsafs_option mount_options[] = {
               .type = IRSAFS_OPT_STRING,
               .offset = FIELD(mode),
               .arg = "MODE",
-              .values = "mount, file or auto",
-              .shown_default = "mount",
-              .help = "file: no file system; an ordinary file that is\nreplaced, and needs no "
-                      "privilege;\nauto: mount where it is permitted, else file"},
+              .values = "mount, fd, file or auto",
+              .shown_default = "mount, or fd with --fd-socket",
+              .help = "fd: a CSI driver mounts; file: no file system,\nan ordinary file that is "
+                      "replaced; both need no\n"
+                      "privilege; auto: the first of fd, mount and\nfile that is there"},
+    [FD_SOCKET] = {.name = "fd-socket",
+                   .env = "IRSAFS_FD_SOCKET",
+                   .type = IRSAFS_OPT_STRING,
+                   .offset = FIELD(fd_socket),
+                   .arg = "WHERE",
+                   .help =
+                       "where the driver hands over /dev/fuse:\nconnect:PATH, listen:PATH or fd:N"},
+    {.name = "fd-timeout",
+     .env = "IRSAFS_FD_TIMEOUT",
+     .type = IRSAFS_OPT_DURATION,
+     .offset = FIELD(fd_timeout_ms),
+     .min = 10,
+     .max = SECOND * 3600,
+     .arg = "TIME",
+     .shown_default = "2m",
+     .help = "wait so long for the driver"},
     {.name = "once",
      .env = "IRSAFS_ONCE",
      .type = IRSAFS_OPT_FLAG,
@@ -289,16 +309,29 @@ parse_layout(const char *word, enum irsafs_layout *ret_layout, struct irsafs_err
     return IRSAFS_OK;
 }
 
-static enum irsafs_code
-parse_mode(const struct settings *s, struct irsafs_mode_choice *ret, struct irsafs_error *err)
+static enum irsafs_code parse_mode(const struct settings *s,
+                                   struct irsafs_mode_choice *ret,
+                                   struct irsafs_donor *ret_donor,
+                                   struct irsafs_error *err)
 {
-    bool file = strcmp(s->mode, "file") == 0;
-    if (s->once && !file) {
+    bool handed = s->fd_socket != NULL;
+    const char *word = s->mode != NULL ? s->mode : handed ? "fd" : "mount";
+    *ret = (struct irsafs_mode_choice){.mode = strcmp(word, "file") == 0 ? IRSAFS_MODE_FILE
+                                               : strcmp(word, "fd") == 0 ? IRSAFS_MODE_FD
+                                                                         : IRSAFS_MODE_MOUNT};
+    *ret_donor = (struct irsafs_donor){.timeout_ms = s->fd_timeout_ms};
+    if (handed && !irsafs_donor_parse(s->fd_socket, ret_donor)) {
+        return irsafs_option_refuse(&mount_options[FD_SOCKET], s->fd_socket,
+                                    "connect:PATH, listen:PATH or fd:N, N from 3", err);
+    }
+    if (s->once && ret->mode != IRSAFS_MODE_FILE) {
         return irsafs_error_set(err, IRSAFS_E_USAGE, "--once is for --mode=file");
     }
-    *ret = (struct irsafs_mode_choice){.mode = file ? IRSAFS_MODE_FILE : IRSAFS_MODE_MOUNT};
-    if (strcmp(s->mode, "auto") == 0) {
-        struct irsafs_mode_facts facts = {.fd_socket = false};
+    if (!handed && ret->mode == IRSAFS_MODE_FD) {
+        return irsafs_error_set(err, IRSAFS_E_USAGE, "--mode=fd needs --fd-socket");
+    }
+    if (strcmp(word, "auto") == 0) {
+        struct irsafs_mode_facts facts = {.fd_socket = handed};
         irsafs_mode_look(&facts);
         *ret = irsafs_mode_choose(&facts);
     }
@@ -316,6 +349,7 @@ struct plan {
     struct irsafs_address listeners[IRSAFS_LISTENERS];
     enum irsafs_layout layout;
     struct irsafs_mode_choice mode;
+    struct irsafs_donor donor;
     bool epoch_allowed;
     bool help;
 };
@@ -336,7 +370,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .control = "127.0.0.1:6003",
         .metrics = "off",
         .layout = "root",
-        .mode = "mount",
+        .fd_timeout_ms = SECOND * 120,
         .log_level = IRSAFS_LOG_INFO,
     };
     struct irsafs_option_table tables[] = {
@@ -369,7 +403,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         (size_t)snprintf(p->wanted, sizeof(p->wanted), "%s", argv[1]) >= sizeof(p->wanted)) {
         return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
     }
-    code = parse_mode(&p->settings, &p->mode, err);
+    code = parse_mode(&p->settings, &p->mode, &p->donor, err);
     if (code == IRSAFS_OK) {
         code = parse_listeners(&p->settings, p->listeners, err);
     }
@@ -388,6 +422,14 @@ static bool has_token_source(const struct irsafs_client_settings *s)
            irsafs_env("DOMINO_API_PROXY") != NULL || irsafs_env("DOMINO_USER_API_KEY") != NULL;
 }
 
+/* A longer one is cut: for messages. */
+static void copy_path(char *ret_to, size_t size, const char *from)
+{
+    size_t len = strnlen(from, size - 1);
+    memcpy(ret_to, from, len);
+    ret_to[len] = '\0';
+}
+
 /* Everything that can be refused before the mount is. What can still appear later (labels, token
  * file, CA) is no reason: `config` says what is missing until then. */
 static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
@@ -399,19 +441,13 @@ static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
         return irsafs_error_set(err, IRSAFS_E_NO_TOKEN_SOURCE, "no source of a Domino token");
     }
     enum irsafs_code code = irsafs_client_find(p->settings.client, p->client_path, err);
-    if (code == IRSAFS_OK) {
+    if (p->mode.mode == IRSAFS_MODE_FD) {
+        copy_path(p->mountpoint, sizeof(p->mountpoint), p->wanted); /* a name for messages */
+    } else if (code == IRSAFS_OK) {
         code = irsafs_mountpoint_prepare(p->wanted, p->layout, p->settings.allow_nonempty,
                                          p->mountpoint, err);
     }
     return code;
-}
-
-/* A longer one is cut: for messages. */
-static void copy_path(char *ret_to, size_t size, const char *from)
-{
-    size_t len = strnlen(from, size - 1);
-    memcpy(ret_to, from, len);
-    ret_to[len] = '\0';
 }
 
 static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret)
@@ -454,21 +490,29 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
 
 static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
 {
+    int fuse_fd = -1;
     static struct irsafs_worker_settings worker;
     const char *client_argv[IRSAFS_GIVEN_MAX + 4] = {p->client_path, "fetch", "--report-fd=3"};
     memcpy(client_argv + 3, p->given.words, p->given.n * sizeof(p->given.words[0]));
     plan_worker(p, &worker);
-    const struct irsafs_supervisor_settings settings = {
-        .worker = &worker,
-        .client_argv = client_argv,
-        .uid = (uid_t)p->settings.worker_uid,
-        .linger_ms = p->settings.linger_ms,
-    };
     irsafs_log(
         IRSAFS_LOG_INFO, "mode_chosen", IRSAFS_LOG_TEXT("mode", irsafs_mode_name(p->mode.mode)),
         IRSAFS_LOG_TEXT("layout",
                         p->mode.mode == IRSAFS_MODE_MOUNT ? irsafs_layout_name(p->layout) : "none"),
         IRSAFS_LOG_TEXT("missing", p->mode.missing));
+    if (p->mode.mode == IRSAFS_MODE_FD) {
+        enum irsafs_code code = irsafs_donor_receive(&p->donor, &fuse_fd, err);
+        if (code != IRSAFS_OK || fuse_fd < 0) {
+            return code;
+        }
+    }
+    const struct irsafs_supervisor_settings settings = {
+        .worker = &worker,
+        .fuse_fd = fuse_fd,
+        .client_argv = client_argv,
+        .uid = (uid_t)p->settings.worker_uid,
+        .linger_ms = p->settings.linger_ms,
+    };
     return irsafs_supervisor_run(&settings, err);
 }
 

@@ -41,6 +41,7 @@ set(IRSAFS_SOURCES
     fs/super/listener.c
     fs/super/mountpoint.c
     fs/super/post.c
+    fs/super/receive.c
     fs/super/spawn.c
     fs/super/supervisor.c
     fs/super/volume.c

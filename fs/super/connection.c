@@ -80,16 +80,45 @@ void irsafs_connection_count(struct irsafs_connection *c, enum irsafs_watched wh
     }
 }
 
+void irsafs_connection_prepare(struct irsafs_connection *c,
+                               const struct irsafs_worker_settings *settings,
+                               int given_fd)
+{
+    c->given_fd = given_fd;
+    c->mount.layout = (enum irsafs_layout)settings->layout;
+    c->mount.owner =
+        (struct irsafs_volume_owner){settings->uid, settings->gid, settings->refresh_mode};
+}
+
+static enum irsafs_code
+open_fuse(struct irsafs_connection *c, enum irsafs_mode mode, struct irsafs_error *err)
+{
+    enum irsafs_code code = IRSAFS_OK;
+    switch (mode) {
+    case IRSAFS_MODE_FILE:
+        break;
+    case IRSAFS_MODE_FD:
+        c->fuse_fd = c->given_fd;
+        c->given_fd = -1;
+        c->clone_fd =
+            fcntl(c->fuse_fd, F_DUPFD_CLOEXEC, 3); /* there is no device to clone it with */
+        break;
+    case IRSAFS_MODE_MOUNT:
+        code = irsafs_mountpoint_mount(&c->mount, &c->fuse_fd, err);
+        c->clone_fd = code == IRSAFS_OK ? clone_fuse(c->fuse_fd) : -1;
+        break;
+    }
+    return code;
+}
+
 enum irsafs_code irsafs_connection_open(struct irsafs_connection *c,
                                         const struct irsafs_worker_settings *settings,
                                         struct irsafs_error *err)
 {
-    bool mounts = settings->mode != IRSAFS_MODE_FILE;
-    enum irsafs_code code =
-        mounts ? irsafs_mountpoint_mount(&c->mount, &c->fuse_fd, err) : IRSAFS_OK;
+    bool serves = settings->mode != IRSAFS_MODE_FILE;
+    enum irsafs_code code = open_fuse(c, (enum irsafs_mode)settings->mode, err);
     if (code == IRSAFS_OK) {
-        c->clone_fd = mounts ? clone_fuse(c->fuse_fd) : -1;
-        if ((mounts && c->clone_fd < 0) || !share_memory(c, settings)) {
+        if ((serves && c->clone_fd < 0) || !share_memory(c, settings)) {
             code = irsafs_error_set(err, IRSAFS_E_MEMORY, "shared memory for the worker: %s",
                                     strerrordesc_np(errno));
         }

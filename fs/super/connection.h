@@ -13,6 +13,7 @@
 
 struct irsafs_connection {
     struct irsafs_mount mount;
+    int given_fd;             /* mode fd: what we were handed, until the connection is opened */
     int fuse_fd, clone_fd;    /* the clone: where the kernel gives none, a duplicate */
     int block_fd, bell_fd;    /* memfds of fixed size */
     int ring_fd, told_fd;     /* eventfds */
@@ -23,12 +24,18 @@ struct irsafs_connection {
 };
 #define IRSAFS_CONNECTION_INIT(at)                                                                 \
     ((struct irsafs_connection){.mount = IRSAFS_MOUNT_INIT(at),                                    \
+                                .given_fd = -1,                                                    \
                                 .fuse_fd = -1,                                                     \
                                 .clone_fd = -1,                                                    \
                                 .block_fd = -1,                                                    \
                                 .bell_fd = -1,                                                     \
                                 .ring_fd = -1,                                                     \
                                 .told_fd = -1})
+
+/* What is to be mounted, and how. given_fd: mode fd. */
+void irsafs_connection_prepare(struct irsafs_connection *connection,
+                               const struct irsafs_worker_settings *settings,
+                               int given_fd);
 
 /* Mounts what is to be mounted, with new shared memory. On failure nothing is left. Errors: those of irsafs_mountpoint_mount;
  * MEMORY. */

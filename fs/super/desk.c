@@ -70,6 +70,19 @@ struct irsafs_order irsafs_desk_publish(struct irsafs_desk *desk,
     return answer;
 }
 
+void irsafs_desk_lay(struct irsafs_desk *desk,
+                     const struct irsafs_worker_settings *settings,
+                     int below_fd)
+{
+    if (settings->mode == IRSAFS_MODE_MOUNT && settings->layout == IRSAFS_LAYOUT_SUBDIR) {
+        desk->dir_fd = below_fd;
+        desk->uid = settings->uid;
+        desk->gid = settings->gid;
+        desk->files[IRSAFS_PUBLISHED_CONFIG].name = "config";
+        desk->files[IRSAFS_PUBLISHED_CONFIG].mode = settings->config_mode;
+    }
+}
+
 void irsafs_desk_forget(struct irsafs_desk *desk)
 {
     for (size_t i = 0; i < IRSAFS_PUBLICATIONS; i++) {

@@ -35,6 +35,11 @@ struct irsafs_order irsafs_desk_publish(struct irsafs_desk *desk,
                                         const struct irsafs_publication *publications,
                                         const struct irsafs_order *order);
 
+/* Layout subdir: the last good text lies below the mount. */
+void irsafs_desk_lay(struct irsafs_desk *desk,
+                     const struct irsafs_worker_settings *settings,
+                     int below_fd);
+
 /* What the numbers stood for is over: a new connection counts anew. */
 void irsafs_desk_forget(struct irsafs_desk *desk);
 

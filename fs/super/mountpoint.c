@@ -276,7 +276,7 @@ static enum irsafs_code prepare_place(struct irsafs_mount *m, struct irsafs_erro
     enum irsafs_code code = clear_layers(&at, err);
     if (code == IRSAFS_OK && m->layout == IRSAFS_LAYOUT_SUBDIR) {
         m->below_fd = irsafs_fd_close(m->below_fd);
-        return irsafs_volume_lay(m->dir_fd, m->owner, &m->below_fd, err);
+        return irsafs_volume_lay(m->dir_fd, &m->owner, &m->below_fd, err);
     }
     if (code == IRSAFS_OK && m->below_fd < 0) {
         m->below_fd = open(m->path, O_PATH | O_CLOEXEC);
@@ -326,7 +326,7 @@ irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error
 
 void irsafs_mountpoint_keep_way(struct irsafs_mount *m)
 {
-    if (m->layout == IRSAFS_LAYOUT_ROOT && mount_id_of(m) >= 0) {
+    if (m->mounted && m->layout == IRSAFS_LAYOUT_ROOT && mount_id_of(m) >= 0) {
         m->below_fd = irsafs_fd_close(m->below_fd);
     }
 }
@@ -334,13 +334,15 @@ void irsafs_mountpoint_keep_way(struct irsafs_mount *m)
 void irsafs_mountpoint_unmount(struct irsafs_mount *m)
 {
     char link[32];
+    if (!m->mounted) {
+        return;
+    }
     int64_t on_top = mount_id_of(m);
     bool hidden = on_top < 0 && errno == EACCES; /* we may not walk there (any more) */
     /* Otherwise somebody has unmounted it, or mounted over it: what is there now is not ours. */
     bool ours = hidden || (m->id >= 0 && on_top == m->id);
     /* Of a place that is mounted on, umount2 takes the mount (LOOKUP_MOUNTPOINT in fs/namei.c). */
-    if (m->mounted && ours &&
-        umount2(place(m->below_fd, m->path, link), MNT_FORCE | MNT_DETACH) != 0) {
+    if (ours && umount2(place(m->below_fd, m->path, link), MNT_FORCE | MNT_DETACH) != 0) {
         irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", IRSAFS_LOG_TEXT("mountpoint", m->path),
                    IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
     }

@@ -29,10 +29,10 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 struct irsafs_mount {
     const char *path; /* of irsafs_mountpoint_prepare; the caller's */
     enum irsafs_layout layout;
-    const struct irsafs_volume_owner *owner; /* subdir; the caller's */
-    int dir_fd;   /* subdir, O_PATH: the directory `path`; -1: not opened yet */
-    int below_fd; /* O_PATH: the directory below the mount, or -1 */
-    int64_t id;   /* of the mount; -1: unknown */
+    struct irsafs_volume_owner owner; /* subdir */
+    int dir_fd;                       /* subdir, O_PATH: the directory `path`; -1: not opened yet */
+    int below_fd;                     /* O_PATH: the directory below the mount, or -1 */
+    int64_t id;                       /* of the mount; -1: unknown */
     bool mounted;
 };
 #define IRSAFS_MOUNT_INIT(at)                                                                      \

@@ -31,6 +31,7 @@ enum {
     HUNG_TICKS = 5,       /* without progress: this worker, or notifier, is killed */
     HUNG_WORKERS = 2,     /* in a row, none of which has answered anything: as below */
     GIVE_UP_TICKS = 10,   /* no worker at all makes progress: the connection is given up */
+    LAST_TICKS = 60,      /* the same where no other connection can be had */
     SOUND_TICKS = 10,     /* with progress: the connections given up before do not count any more */
     GIVE_UPS_MAX = 3,     /* in a row */
     CRASHES_MAX = 3,      /* of workers that have the outcome of one flight in hand */
@@ -166,9 +167,14 @@ static void start_all(struct supervisor *s)
     s->notifier.start_ms = s->connection.fuse_fd >= 0 ? s->worker.start_ms : 0;
 }
 
+static bool is_mode(const struct supervisor *s, enum irsafs_mode mode)
+{
+    return s->settings->worker->mode == (uint32_t)mode;
+}
+
 static void log_place(const struct supervisor *s, const char *event)
 {
-    if (s->connection.fuse_fd >= 0) {
+    if (is_mode(s, IRSAFS_MODE_MOUNT)) {
         irsafs_log(IRSAFS_LOG_INFO, event, IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
     }
 }
@@ -205,7 +211,11 @@ static void end(struct supervisor *s, enum irsafs_code result)
 static void fail(struct supervisor *s, enum irsafs_code code)
 {
     const char *mountpoint = s->connection.mount.path;
-    if (code == IRSAFS_E_CONNECTION_LOST) {
+    if (code == IRSAFS_E_CONNECTION_LOST && is_mode(s, IRSAFS_MODE_FD)) {
+        code = irsafs_error_set(s->err, IRSAFS_E_FD_LOST,
+                                "the kernel closed the file system that we were handed for %s",
+                                mountpoint);
+    } else if (code == IRSAFS_E_CONNECTION_LOST) {
         (void)irsafs_error_set(s->err, code, "the kernel closed the file system on %s", mountpoint);
     } else if (code == IRSAFS_E_SANDBOX) {
         (void)irsafs_error_set(
@@ -256,27 +266,21 @@ static void take_down(struct supervisor *s)
     irsafs_desk_forget(&s->desk);
 }
 
-/* Below a mount in layout subdir lies the last good text. */
-static void lay_desk(struct supervisor *s)
-{
-    const struct irsafs_worker_settings *w = s->settings->worker;
-    if (w->mode == IRSAFS_MODE_MOUNT && w->layout == IRSAFS_LAYOUT_SUBDIR) {
-        s->desk.dir_fd = s->connection.mount.below_fd;
-        s->desk.uid = w->uid;
-        s->desk.gid = w->gid;
-        s->desk.files[IRSAFS_PUBLISHED_CONFIG].name = "config";
-        s->desk.files[IRSAFS_PUBLISHED_CONFIG].mode = w->config_mode;
-    }
-}
-
 /* No worker makes progress on this connection: readers get an error, and a new one is made. */
 static void give_up(struct supervisor *s)
 {
+    bool last = is_mode(s, IRSAFS_MODE_FD);
     irsafs_log(IRSAFS_LOG_ERROR, "connection_given_up",
-               IRSAFS_LOG_NUMBER("after_ms", GIVE_UP_TICKS * TICK_MS),
+               IRSAFS_LOG_NUMBER("after_ms", (last ? LAST_TICKS : GIVE_UP_TICKS) * TICK_MS),
                IRSAFS_LOG_TEXT("note", "no worker made progress"),
-               IRSAFS_LOG_TEXT("action", "remount"));
+               IRSAFS_LOG_TEXT("action", last ? "exit" : "remount"));
     take_down(s);
+    if (last) {
+        end(s, irsafs_error_set(s->err, IRSAFS_E_FD_LOST,
+                                "no worker could serve %s, and it cannot be mounted again",
+                                s->connection.mount.path));
+        return;
+    }
     irsafs_connection_count(&s->connection, IRSAFS_WATCHED_GIVE_UPS);
     s->idle_ticks = 0;
     s->sound_ticks = 0;
@@ -296,7 +300,7 @@ static void give_up(struct supervisor *s)
         return;
     }
     irsafs_mountpoint_keep_way(&s->connection.mount);
-    lay_desk(s);
+    irsafs_desk_lay(&s->desk, s->settings->worker, s->connection.mount.below_fd);
     log_place(s, "mounted");
     start_all(s);
     s->worker.back_off_ms = s->notifier.back_off_ms = 0;
@@ -389,9 +393,12 @@ static void tick(struct supervisor *s, int64_t now_ms)
         return;
     }
     s->sound_ticks = 0;
-    bool hung = ++s->idle_ticks == HUNG_TICKS && s->worker.pid > 0;
+    bool hung = ++s->idle_ticks % HUNG_TICKS == 0 && s->worker.pid > 0;
     s->hung_workers += hung ? 1 : 0;
-    if (s->idle_ticks >= GIVE_UP_TICKS || s->hung_workers >= HUNG_WORKERS) {
+    bool lost = is_mode(s, IRSAFS_MODE_FD)
+                    ? s->idle_ticks >= LAST_TICKS
+                    : s->idle_ticks >= GIVE_UP_TICKS || s->hung_workers >= HUNG_WORKERS;
+    if (lost) {
         give_up(s);
     } else if (hung) {
         irsafs_log(IRSAFS_LOG_ERROR, "worker_hung",
@@ -573,7 +580,6 @@ static enum irsafs_code serve_connection(struct supervisor *s)
         return code;
     }
     log_place(s, "mounted");
-    bool mounts = s->connection.fuse_fd >= 0;
     code = open_all(s);
     s->rights = irsafs_confine_rights(s->settings->worker->mode == IRSAFS_MODE_MOUNT);
     if (code == IRSAFS_OK) {
@@ -584,7 +590,7 @@ static enum irsafs_code serve_connection(struct supervisor *s)
     }
     if (code == IRSAFS_OK) {
         irsafs_mountpoint_keep_way(&s->connection.mount);
-        lay_desk(s);
+        irsafs_desk_lay(&s->desk, s->settings->worker, s->connection.mount.below_fd);
         s->tick_ms = irsafs_clock_boot_ms();
         irsafs_listeners_try(s->listeners, s->tick_ms, s->post_fd);
         start_all(s);
@@ -592,10 +598,7 @@ static enum irsafs_code serve_connection(struct supervisor *s)
         code = s->result;
     }
     take_down(s);
-    if (mounts) {
-        irsafs_log(IRSAFS_LOG_INFO, "unmounted",
-                   IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
-    }
+    log_place(s, "unmounted");
     return code;
 }
 
@@ -626,10 +629,7 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
         .signal_fd = -1,
         .places_fd = -1,
     };
-    const struct irsafs_volume_owner owner = {settings->worker->uid, settings->worker->gid,
-                                              settings->worker->refresh_mode};
-    s.connection.mount.layout = (enum irsafs_layout)settings->worker->layout;
-    s.connection.mount.owner = &owner;
+    irsafs_connection_prepare(&s.connection, settings->worker, settings->fuse_fd);
     enum irsafs_code code = serve_connection(&s);
     irsafs_folder_close(&s.folder);
     close_all(&s);

@@ -15,6 +15,7 @@
 struct irsafs_supervisor_settings {
     const struct irsafs_worker_settings *worker; /* copied into the shared memory */
     const char *const *client_argv;              /* NULL-terminated; [0] is the absolute path */
+    int fuse_fd;       /* mode fd: of a mounted file system; ours from now on */
     uid_t uid;         /* of worker, notifier and client; the gid is the same number */
     int64_t linger_ms; /* a first SIGTERM is obeyed so much later; 0: at once */
 };
@@ -22,7 +23,7 @@ struct irsafs_supervisor_settings {
 /* Mounts worker->mountpoint and serves it until SIGTERM or SIGINT (IRSAFS_OK), then unmounts. Both
  * signals are to be blocked before. With linger_ms the first SIGTERM only starts that time; the second one,
  * SIGINT, or its end, ends it. Readers who wait have been answered when it returns. Errors: those of
- * irsafs_mountpoint_mount; SANDBOX; MEMORY, IO; CONNECTION_LOST, KERNEL; WORKER (none of many workers
+ * irsafs_mountpoint_mount; SANDBOX; MEMORY, IO; CONNECTION_LOST, KERNEL; FD_LOST (mode fd); WORKER (none of many workers
  * could serve). */
 enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *settings,
                                        struct irsafs_error *err) IRSAFS_MUST_CHECK;

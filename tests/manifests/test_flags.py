@@ -9,9 +9,6 @@ import pytest
 from lib.cluster import MANIFESTS
 from lib.program import IRSAFS, run
 
-# Not in the program yet: remove each as it comes.
-PENDING = {"mount": {"fd-socket"}}
-
 FOLDERS = [f"{kind}/{folder.name}" for kind in ("overlays", "examples")
            for folder in sorted((MANIFESTS / kind).iterdir())]
 ON_TOP = ["components/ca", "components/compat", "monitoring"]
@@ -48,8 +45,6 @@ def understood(words: list) -> None:
         if not word.startswith("-"):
             continue
         name, _, value = word.removeprefix("--").partition("=")
-        if name in PENDING.get(verb, ()):
-            continue
         assert name in known, f"irsafs {verb} --help does not know --{name}"
         takes = known[name]
         assert bool(takes) == bool(value), f"--{name} takes {takes or 'nothing'}, not {value or 'nothing'}"
@@ -73,12 +68,6 @@ def test_variables_are_known(render):
     for folder in FOLDERS:
         for name in set(re.findall(r"\bIRSAFS_([A-Z_]+)\b", str(render(folder)))):
             assert name.lower().replace("_", "-") in flags("mount"), f"{folder}: IRSAFS_{name}"
-
-
-@pytest.mark.parametrize("verb", PENDING)
-def test_pending_is_not_there_yet(verb):
-    there = PENDING[verb] & set(flags(verb))
-    assert not there, f"irsafs {verb} has {there} now: strike it from PENDING"
 
 
 def test_misspelling_is_seen():

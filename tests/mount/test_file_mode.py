@@ -413,4 +413,4 @@ def test_once_is_for_mode_file(world):
     ran = run_irsafs(["mount", "--once", world.folder], world.env())
     assert ran.code == 2 and "--mode=file" in ran.err
     ran = run_irsafs(["mount", "--mode=files", world.folder], world.env())
-    assert ran.code == 2 and "mount, file or auto" in ran.err
+    assert ran.code == 2 and "mount, fd, file or auto" in ran.err

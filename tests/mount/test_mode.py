@@ -61,6 +61,6 @@ def test_what_is_asked_for_is_not_searched(world):
 
 def test_a_typo_is_named():
     ran = run_irsafs(["mount", "--mode=automatic"])
-    assert ran.code == 2 and "mount, file or auto" in ran.err
+    assert ran.code == 2 and "mount, fd, file or auto" in ran.err
     ran = run_irsafs(["mount", AUTO, "--once"])
     assert ran.code == 2 and "--once" in ran.err

@@ -47,7 +47,7 @@ def test_help_shows_every_flag_and_an_example():
     for flag in ("--ttl", "--max-stale", "--wait", "--stale-wait", "--fetch-timeout", "--min-refresh", "--prefetch",
                  "--endpoint", "--token-url", "--token-file", "--api-key-file", "--labels", "--run-id", "--ca-file",
                  "--uid", "--gid", "--config-mode", "--refresh-mode", "--allow-nonempty", "--client", "--log-level",
-                 "--layout"):
+                 "--layout", "--mode", "--fd-socket", "--fd-timeout"):
         assert flag in text, flag
     assert [line for line in text.splitlines() if len(line) > 80] == []
     for example in ("irsafs mount /", "cat /var/run/.aws/config", "touch /var/run/.aws/refresh"):
