@@ -43,6 +43,15 @@ static bool is_subdir(const char *mountpoint, char ret_live[PATH_MAX])
            snprintf(ret_live, PATH_MAX, "%.*s/.live", (int)room, mountpoint) > 0;
 }
 
+/* Mode fd: the driver has mounted it, under a type of its own. */
+static bool is_handed(const struct irsafs_doctor *d, const struct irsafs_layer *top)
+{
+    IRSAFS_CLEANUP(irsafs_buf_deinit) struct irsafs_buf json = IRSAFS_BUF_INIT(IRSAFS_STATUS_MAX);
+    struct irsafs_error err;
+    return !top->ours && strncmp(top->type, "fuse", 4) == 0 &&
+           irsafs_daemon_status_files(d->request->daemon, &json, &err) == IRSAFS_OK;
+}
+
 void irsafs_doctor_survey(struct irsafs_doctor *d)
 {
     struct irsafs_board *b = d->board;
@@ -73,7 +82,10 @@ void irsafs_doctor_survey(struct irsafs_doctor *d)
     }
     b->top = *top;
     b->n_layers = n;
-    if (top->ours) {
+    if (is_handed(d, top)) {
+        b->n_own_layers++;
+        b->life = IRSAFS_LIFE_ALIVE;
+    } else if (top->ours) {
         b->life = IRSAFS_LIFE_SILENT; /* until it answers */
         int r = statx(AT_FDCWD, b->files, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
         bool dead = r != 0 && (errno == ENOTCONN || errno == ECONNABORTED);

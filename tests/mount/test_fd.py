@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ import pytest
 
 from lib import procs
 from lib.csi import PAYLOAD, UID, Driver, FdMount, good, open_mounted, send
-from lib.program import check_output, run_as_user, run_irsafs
+from lib.program import check_output, run_as_user, run_client, run_irsafs
 from lib.wait import wait_until
 from lib.world import GOLDEN
 
@@ -126,6 +127,17 @@ def test_a_descriptor_from_the_start(pod, kind):
         os.close(fd)
     mount.wait_mounted()
     assert mount.read() == GOLDEN
+
+
+def test_verbs_find_it(pod):
+    mount = start(pod("--min-refresh=10ms"))
+    which = ("--control=off", f"--mountpoint={mount.path}")
+    assert mount.read() == GOLDEN
+    status = run_client(["status", "--json", *which], report=False)
+    assert status.code == 0 and json.loads(status.out)["mode"] == "fd"
+    assert run_client(["refresh", "--wait", *which], report=False).code == 0
+    doctor = run_client(["doctor", *which], report=False).out.decode()
+    assert f"{mount.path}: one irsafs, alive" in doctor, doctor
 
 
 # ---- processes that die

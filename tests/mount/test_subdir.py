@@ -369,9 +369,13 @@ def test_verbs_find_the_mount(world):
     generation = mount.status()["generation"]
     assert run_client(["refresh", "--wait", *which], report=False).code == 0
     assert mount.status()["generation"] > generation
+    doctor = run_client(["doctor", *which], report=False).out.decode()
+    assert f"{mount.path}: one irsafs, alive" in doctor and "can read config and touch refresh" in doctor, doctor
     mount.kill()
     wait_until(lambda: "dead mount" in run_client(["status", *which], report=False).err, "the worker's end")
+    assert f"the irsafs of {mount.point} was killed" in run_client(["doctor", *which], report=False).out.decode()
     mount.start()
     mount.stop()
+    assert "its config is the last good text" in run_client(["doctor", *which], report=False).out.decode()
     ran = run_client(["status", *which], report=False)
     assert ran.code == 13 and "no mount" in ran.err
