@@ -10,7 +10,8 @@ build="gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libevent-dev libj
 demo="$build procps python3 python3-boto3 python3-cryptography python3-jwt"
 test="$demo python3-pytest python3-yaml awscli openssl slowhttptest util-linux binutils"
 all="$test clang clang-format clang-tidy libclang-rt-14-dev patch cppcheck shellcheck valgrind
-     libc6-dbg gdb strace fio stress-ng libfaketime"
+     libc6-dbg gdb strace fio stress-ng libfaketime
+     buildah runc debootstrap golang-github-containers-common"
 
 case "${1:-}" in
 build) wanted=$build ;;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, and runs every test that a change can break.
 #   sudo ./test.sh          build with gcc, layers, unit, stand-in, confine, client, mount and take-over tests, release
-#   sudo ./test.sh --all    the same, and style, clang, sanitizers, kernel fallbacks, mutants, host, manifests, fuzz
+#   sudo ./test.sh --all    the same, and style, clang, sanitizers, kernel fallbacks, mutants, host, containers,
+#                           manifests, fuzz
 #   ./test.sh --help
 # Ends with the seconds of each tier and the line "N passed, N failed". A skipped test is a failure.
 set -uo pipefail
@@ -11,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 case "${1:-}" in
 "") all=false ;;
 --all) all=true ;;
---help | -h) sed -n '3,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+--help | -h) sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
 *) echo "test.sh: unknown argument '$1': see ./test.sh --help" >&2; exit 2 ;;
 esac
 
@@ -121,6 +122,7 @@ if $all; then
     tier oom pytests dev oom oom
     tier host pytests dev host host
     tier manifests pytests dev manifests manifests
+    tier containers pytests dev containers containers
     tier fuzz tests/fuzz/run 60
     tier teeth tests/fuzz/teeth
     tier tsan build tsan

@@ -18,7 +18,7 @@ exec "$@"
 """
 
 # Answers orders, one per line, for as long as it lives: a process of a workspace that nobody restarts.
-_READER = """
+READER = """
 import json, os, sys
 for line in sys.stdin:
     verb, path = json.loads(line)
@@ -70,7 +70,7 @@ class Container:
         self._process = subprocess.Popen(
             ["unshare", "-m", "--propagation", "unchanged", "sh", "-ec", _RUN, "sh", volume.path, volume.inside,
              "ro" if read_only else "rw", "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
-             "--bounding-set=-all", "--no-new-privs", "/usr/bin/python3", "-c", _READER],
+             "--bounding-set=-all", "--no-new-privs", "/usr/bin/python3", "-c", READER],
             env=environment(), cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         self.ask("list")                       # it is there

@@ -108,3 +108,8 @@ class Family:
         for fd in self._fds:
             assert select.select([fd], [], [], timeout)[0], "a process outlived the daemon"
             os.close(fd)
+
+
+def status_fields(pid: int) -> dict:
+    """/proc/PID/status by name."""
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mode file in containers: no device, no capability, no root, and a volume that both may write to."""
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+
+from lib.aws import BOTO_IDENTITY, session_arn
+from lib.containers import AWS
+from lib.mount import mounts_at
+from lib.procs import status_fields
+from lib.wait import wait_until
+from lib.world import GOLDEN
+from standin.mapping import GOLDEN_ROLES, render, role
+from standin.sts import StsStandIn
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def restricted(pod):
+    """Prepares a sidecar as Pod Security "restricted" has it."""
+
+    def prepare(*args: str, **options):
+        return pod.sidecar("--mode=file", "--min-refresh=0s", "--sandbox=required", *args, user=NOBODY, caps=(), fuse=False,
+                           propagation="rprivate", **options)
+
+    return prepare
+
+
+def wait_text(reader, text: str) -> None:
+    wait_until(lambda: reader.ask("read", "config") == (0, text), "the text")
+
+
+def one_role_more(world) -> str:
+    world.service.roles = [*GOLDEN_ROLES, role("one-more")]
+    return render(world.service.roles)
+
+
+def test_run_started_before_and_after(pod, world, restricted):
+    before = pod.reader(read_only=False)
+    assert before.ask("read", "config")[0] == errno.ENOENT
+    sidecar = restricted().start()
+    wait_text(before, GOLDEN)
+    after = pod.reader(read_only=False)
+    assert after.read() == GOLDEN
+    text = one_role_more(world)
+    after.run("touch", f"{AWS}/refresh")
+    for reader in (before, after):
+        wait_text(reader, text)
+    assert sidecar.status()["mode"] == "file" and mounts_at(pod.volume) == ["tmpfs"]
+    assert pod.reader(read_only=True).ask("touch", "refresh")[0] == errno.EROFS, "documented: readOnly: false"
+
+
+def test_nothing_is_privileged(pod, restricted):
+    sidecar = restricted().start()
+    wait_text(pod.reader(read_only=False), GOLDEN)
+    for pid in sidecar.processes():
+        fields = status_fields(pid)
+        assert set(fields["Uid"].split()) == {str(NOBODY)} and fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
+        assert {int(fields[kind], 16) for kind in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+
+
+def test_boto3_and_the_cli_reach_their_roles(pod, world, restricted):
+    token = world.folder / "web-token"
+    token.write_text("web identity of the pod")
+    sts = StsStandIn(world.folder, token)
+    try:
+        sts.know(GOLDEN_ROLES)
+        restricted(f"--web-identity-token-file={token}").start()
+        reader = pod.reader(read_only=False)
+        wait_until(lambda: reader.ask("read", "config")[0] == 0, "the file")
+        one, two, _ = GOLDEN_ROLES
+        said = reader.run("/usr/bin/python3", "-c", BOTO_IDENTITY, one.name, env=sts.environment())
+        assert json.loads(said) == session_arn(one)
+        said = reader.run("/usr/bin/aws", "sts", "get-caller-identity", "--profile", two.name, "--output", "json",
+                          env=sts.environment())
+        assert json.loads(said)["Arn"] == session_arn(two)
+        assert sts.violations == [] and sts.refusals == []
+    finally:
+        sts.close()
+
+
+def test_killed_and_started_again(pod, world, restricted):
+    sidecar = restricted().start()
+    reader = pod.reader(read_only=False)
+    wait_text(reader, GOLDEN)
+    sidecar.kill()
+    assert reader.read() == GOLDEN, "the file stays"
+    text = one_role_more(world)
+    sidecar.start()
+    wait_text(reader, text)
+
+
+def test_once_as_an_init_container(pod, restricted):
+    sidecar = restricted("--once")
+    sidecar.launch()
+    assert sidecar.wait_exit(20) == 0
+    sidecar.process = None
+    assert pod.reader().read() == GOLDEN

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What docker/build.sh makes: size, contents, SBOM, the same bits again; and that it refuses what it does not know."""
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import stat
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from lib.image import REPOSITORY, command
+from lib.program import run
+
+GOAL = 15 << 20
+PROGRAMS = {"usr/bin/irsafs", "usr/bin/irsafs-client"}
+SBOM = "usr/share/doc/irsafs/sbom.spdx.json"
+BUILD = REPOSITORY / "docker/build.sh"
+CHECK = REPOSITORY / "docker/sbom.py"
+LIBRARY = re.compile(r"usr/lib/[a-z0-9_-]+/(lib[\w.+-]+\.so[\w.]*|ld-linux[\w.-]+)")
+
+
+def files(image) -> dict:
+    return {name: member for name, member in image.members.items() if member.kind == "file"}
+
+
+def test_size(image):
+    layers = [len(gzip.compress(layer, 9)) for layer in image.layers()]
+    total = sum(len(layer) for layer in image.layers())
+    print(f"{sum(layers) >> 10} KiB compressed, {total >> 10} KiB unpacked, {len(files(image))} files")
+    assert len(layers) == 1 and sum(layers) <= GOAL
+
+
+def test_nothing_to_run_but_the_two_programs(image):
+    runnable = {name for name, member in files(image).items() if member.mode & 0o111}
+    assert PROGRAMS <= runnable
+    assert [name for name in runnable - PROGRAMS if not LIBRARY.fullmatch(name)] == []
+    assert [n for n, m in files(image).items() if m.data.startswith(b"#!")] == []
+    assert not [n for n in image.members if re.search(r"bin/(ba|da|c|z)?sh$|busybox|perl|python|apt|dpkg$", n.rstrip("/"))
+                and n != "var/lib/dpkg"]
+
+
+def test_no_file_gives_rights(image):
+    for name, member in image.members.items():
+        assert member.owner == (0, 0) and member.kind != "other", name
+        assert not member.mode & (stat.S_ISUID | stat.S_ISGID), name
+        assert member.kind == "link" or name == "tmp" or not member.mode & 0o022, name
+    for layer in image.layers():
+        with tarfile.open(fileobj=io.BytesIO(layer)) as tree:
+            assert [m.name for m in tree if any("xattr" in key for key in m.pax_headers)] == []
+
+
+def test_every_library_is_inside(image, rootfs):
+    loader = next(m.data.decode() for n, m in image.members.items() if "/ld-linux" in n and m.kind == "link")
+    for program in PROGRAMS:
+        ran = run(["chroot", rootfs, loader if loader.startswith("/") else f"/usr/lib/{loader}", "--list", f"/{program}"])
+        assert ran.code == 0 and b"not found" not in ran.out, ran.out
+
+
+def test_configuration(image):
+    config = image.config["config"]
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
+    assert labels["title"] == "irsafs" and labels["licenses"] == "Apache-2.0"
+    assert labels["version"] == (REPOSITORY / "VERSION").read_text().strip()
+    assert labels["revision"].startswith(command("git", "rev-parse", "HEAD").strip())
+    assert "Healthcheck" not in config and "Volumes" not in config and "ExposedPorts" not in config
+    assert config["User"] == "65534:65534", "who needs root says so"
+    assert config["Entrypoint"] == ["irsafs"] and config["Env"] == ["PATH=/usr/bin"]
+    assert image.config["created"] == labels["created"]
+
+
+def test_sbom_lists_every_file(image):
+    listed = json.loads(image.sbom.read_text())
+    assert image.members[SBOM].data == image.sbom.read_bytes()
+    sums = {f["fileName"]: {c["algorithm"]: c["checksumValue"] for c in f["checksums"]} for f in listed["files"]}
+    assert sums.keys() == {f"./{name}" for name in files(image)} - {f"./{SBOM}"}
+    for name, kinds in sums.items():
+        data = image.members[name.removeprefix("./")].data
+        assert kinds == {"SHA1": hashlib.sha1(data).hexdigest(), "SHA256": hashlib.sha256(data).hexdigest()}, name
+
+
+def test_sbom_has_the_packages_of_debian(image):
+    listed = json.loads(image.sbom.read_text())
+    packages = {p["name"]: p for p in listed["packages"]}
+    status = {n.rpartition("/")[2]: m.data.decode() for n, m in files(image).items() if "/status.d/" in n}
+    assert packages.keys() == status.keys() | {"irsafs"}
+    assert {"libc6", "libssl3", "libcurl4", "libfuse3-3", "ca-certificates"} <= packages.keys()
+    for name, text in status.items():
+        version = re.search(r"^Version: (.*)$", text, re.M)[1]
+        assert re.search(r"^Package: (.*)$", text, re.M)[1] == name and packages[name]["versionInfo"] == version
+        assert packages[name]["externalRefs"][0]["referenceLocator"].startswith(f"pkg:deb/debian/{name}@")
+        assert f"usr/share/doc/{name}/copyright" in image.members
+    ids = [e["SPDXID"] for kind in ("packages", "files") for e in listed[kind]]
+    assert len(ids) == len(set(ids)) and all(re.fullmatch(r"SPDXRef-[A-Za-z0-9.-]+", i) for i in ids)
+    owner = {r["relatedSpdxElement"]: r["spdxElementId"] for r in listed["relationships"] if r["relationshipType"] == "CONTAINS"}
+    assert owner.keys() == {f["SPDXID"] for f in listed["files"]}
+    names = {p["SPDXID"]: p["name"] for p in listed["packages"]}
+    of = {f["fileName"]: names[owner[f["SPDXID"]]] for f in listed["files"]}
+    assert {of[f"./{p}"] for p in PROGRAMS} == {"irsafs"}
+    assert [of[f] for f in of if f.endswith("/libc.so.6")] == ["libc6"]
+    assert [of[f] for f in of if "/libcrypto.so" in f] == ["libssl3"]
+
+
+def rewritten(image, folder: Path, change) -> Path:
+    """A copy of the archive whose one layer `change` has been at: name, data -> data or None, and more names."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(image.layers()[0])) as old, tarfile.open(fileobj=layer, mode="w") as new:
+        for entry in old:
+            data = old.extractfile(entry).read() if entry.isfile() else b""
+            for name, bytes_ in change(entry.name, data):
+                entry.name, entry.size = name, len(bytes_)
+                new.addfile(entry, io.BytesIO(bytes_))
+    archive = folder / "changed.tar"
+    with tarfile.open(archive, "w") as new:
+        for name, data in (("manifest.json", json.dumps([{**image.manifest, "Layers": ["layer.tar"]}]).encode()),
+                           ("layer.tar", layer.getvalue())):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            new.addfile(entry, io.BytesIO(data))
+    return archive
+
+
+@pytest.mark.parametrize("change,words", [
+    (lambda n, d: [(n, d + b"!" if n == "usr/bin/irsafs" else d)], "another content: usr/bin/irsafs"),
+    (lambda n, d: [(n, d)] if n != "usr/bin/irsafs" else [], "not in the image: usr/bin/irsafs"),
+    (lambda n, d: [(n, d)] + ([("usr/bin/sh", d)] if n == "usr/bin/irsafs" else []), "not in the SBOM: usr/bin/sh"),
+    (lambda n, d: [(n, d)], ""),
+], ids=["changed", "missing", "more", "same"])
+def test_the_check_of_the_sbom_finds(image, tmp_path, change, words):
+    done = subprocess.run([CHECK, "check", rewritten(image, tmp_path, change), image.sbom], stdout=subprocess.PIPE, text=True)
+    assert done.returncode == (1 if words else 0)
+    assert done.stdout.strip() == words if words else "are as listed" in done.stdout
+
+
+def test_the_same_bits_again(image, builder):
+    again = builder.build("again", "--no-cache")
+    assert again.sbom.read_bytes() == image.sbom.read_bytes()
+    assert again.layers() == image.layers()
+    assert again.manifest["Config"] == image.manifest["Config"], "the name of the configuration is its hash"
+
+
+@pytest.mark.parametrize("args,words", [
+    (["--tool", "kaniko"], "docker, podman or buildah"), (["--arch", "mips"], "amd64 or arm64"),
+    (["--frob"], "unknown argument '--frob'"), (["--tag"], "--tag wants a value"),
+])
+def test_build_refuses(args, words):
+    ran = run([BUILD, *args])
+    assert ran.code == 2 and words in ran.err
