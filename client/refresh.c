@@ -295,13 +295,14 @@ int irsafs_refresh_main(const char *program, const struct irsafs_client_line *li
     if (!line->refresh.wait && source == IRSAFS_DAEMON_FILES) {
         if (touch_files(line, &err) == IRSAFS_OK) {
             irsafs_daemon_mountpoint(&line->daemon, path);
-            irsafs_show("", 0, "asked for: the next look at %s/config gets a new text", path);
+            irsafs_show("", 0, "asked for a new text: the next look at %s/config gets it", path);
         }
         return finish(program, &err);
     }
     enum irsafs_code code = source == IRSAFS_DAEMON_CONTROL ? refresh_control(line, &result, &err)
                                                             : refresh_files(line, &result, &err);
     if (code == IRSAFS_OK) {
+        err.code = IRSAFS_OK; /* what stood there on the way */
         show(&result);
     }
     return finish(program, &err);

@@ -59,19 +59,20 @@ static size_t find_state(const json_t *doc)
     return i;
 }
 
-/* "2026-01-31T03:00:00Z, 10m 2s ago" */
+/* "2026-01-31T03:00:00Z, 10m 2s ago"; future: what stands before the span when the time is to come, NULL:
+ * it cannot be. */
 static void show_time(const char *head, const char *text, const char *past, const char *future)
 {
     char span[IRSAFS_SPAN_SIZE];
     int64_t then_s = irsafs_show_parse_time(text);
     int64_t left_s = then_s - (int64_t)irsafs_clock_real().tv_sec;
+    bool ahead = future != NULL && left_s >= 0;
     if (then_s < 0) {
         irsafs_show(head, INDENT, "%s", text);
         return;
     }
     irsafs_show_span(left_s * 1000, span);
-    irsafs_show(head, INDENT, "%s, %s%s%s", text, left_s < 0 ? "" : future, span,
-                left_s < 0 ? past : "");
+    irsafs_show(head, INDENT, "%s, %s%s%s", text, ahead ? future : "", span, ahead ? "" : past);
 }
 
 static void show_verdict(const json_t *doc, size_t state)
@@ -116,7 +117,7 @@ static void show_error(const json_t *doc)
     long number = strncmp(code, "IRSAFS-E", 8) == 0 ? strtol(code + 8, NULL, 10) : 0;
     irsafs_show("  why         ", INDENT, "%s (%s)", message, code);
     if (text_of(error, "since") != NULL) {
-        show_time("  since       ", text_of(error, "since"), " ago", "in ");
+        show_time("  since       ", text_of(error, "since"), " ago", NULL);
     }
     if (irsafs_code_from_number(number) == (enum irsafs_code)number) {
         irsafs_show("  what to do  ", INDENT, "%s", irsafs_code_remedy((enum irsafs_code)number));
@@ -206,8 +207,12 @@ static void show(const json_t *doc, size_t state, const char *asked)
     (void)number_of(doc, "generation", &generation);
     (void)number_of(doc, "bytes", &bytes);
     (void)number_of(doc, "pid", &pid);
-    irsafs_show("  config      ", INDENT, "%s/config, generation %lld, %lld bytes",
-                text_of(doc, "mountpoint"), (long long)generation, (long long)bytes);
+    if (generation > 0) {
+        irsafs_show("  config      ", INDENT, "%s/config, generation %lld, %lld bytes",
+                    text_of(doc, "mountpoint"), (long long)generation, (long long)bytes);
+    } else {
+        irsafs_show("  config      ", INDENT, "%s/config", text_of(doc, "mountpoint"));
+    }
     show_dropped(doc);
     if (run != NULL) {
         irsafs_show("  run         ", INDENT, "%s", run);
