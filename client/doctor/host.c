@@ -172,6 +172,16 @@ static void judge_status(struct irsafs_board *b, const json_t *doc, const char *
     irsafs_board_ok(b, "%.20s (asked %s)", state, source);
 }
 
+static void judge_endpoint(struct irsafs_board *b, const json_t *control)
+{
+    if (strcmp(text_of(control, "state"), "taken") == 0) {
+        irsafs_board_note(b, IRSAFS_LEVEL_WARN,
+                          "end who listens there ('ss -ltnp'), or choose another --control; irsafs "
+                          "tries again by itself",
+                          "its port %.60s is taken by somebody else", text_of(control, "address"));
+    }
+}
+
 void irsafs_doctor_daemon(struct irsafs_doctor *d)
 {
     IRSAFS_CLEANUP(irsafs_buf_deinit) struct irsafs_buf json = IRSAFS_BUF_INIT(IRSAFS_STATUS_MAX);
@@ -191,6 +201,7 @@ void irsafs_doctor_daemon(struct irsafs_doctor *d)
     (void)snprintf(b->served, sizeof(b->served), "%s", text_of(doc, "mountpoint"));
     judge_status(b, doc,
                  source == IRSAFS_DAEMON_CONTROL ? "over its endpoint" : "through its mount");
+    judge_endpoint(b, json_object_get(doc, "control"));
     json_decref(doc);
 }
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -136,6 +137,7 @@ def test_json_says_the_same(pod):
 def test_documented_checks_are_those_that_are_printed():
     text = (TESTS.parent / "docs" / "doctor.md").read_text()
     assert re.findall(r"^\| `([a-z-]+)` \|", text, re.M) == NAMES
+    assert re.findall(r"^(?:OK|WARN|FAIL|--) +([a-z-]+) ", text, re.M) == NAMES
 
 
 # ---- the container and its mount
@@ -226,6 +228,15 @@ def test_daemon_is_asked_at_its_endpoint(pod):
     pod.args = [f"--control={served.control.address}"]
     found = pod.doctor(drop=("AWS_CONFIG_FILE",))
     assert found.says("OK", "daemon", "over its endpoint")
+
+
+def test_port_of_the_endpoint_is_taken(pod):
+    port = endpoint.free_port()
+    with endpoint.listener("127.0.0.1", port):
+        mount = pod.mount(f"--control=127.0.0.1:{port}")
+        mount.wait_status(lambda status: status["control"]["state"] == "taken", "a try to listen")
+        found = pod.doctor()
+    assert found.says("WARN", "daemon", f"127.0.0.1:{port} is taken", "another --control")
 
 
 def test_mount_that_only_the_sidecar_sees(pod):
@@ -357,6 +368,20 @@ def test_tcp(pod):
     found = pod.doctor()
     assert found.level("dns") == "OK" and found.says("FAIL", "tcp", "Connection refused", "E503", "network policy")
     assert found.level("tls") == found.level("mapping") == "--"
+
+
+def test_silence_at_the_port(pod):
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        url = f"--endpoint=https://127.0.0.1:{listener.getsockname()[1]}/"
+        found = pod.doctor(url)                        # takes the connection and never says a word
+        assert found.level("tcp") == "OK" and found.says("FAIL", "tls", "in time", "E504")
+        for sock in (first, second):                   # the queue is full: the kernel answers nobody any more
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        found = pod.doctor(url)
+        assert found.says("FAIL", "tcp", "no answer", "E503") and found.level("tls") == "--"
 
 
 LEAVES = {                             # what the certificate is like -> level and words
