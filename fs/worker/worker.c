@@ -52,7 +52,6 @@ struct worker {
     struct irsafs_bell *bell;
     struct irsafs_sandbox_report sandbox;
     struct irsafs_process process;
-    struct irsafs_buf metrics;        /* rendered last; its memory is used again */
     struct irsafs_endpoint *endpoint; /* NULL: both listeners are off */
     struct irsafs_endpoint_source source;
     struct irsafs_listener_facts listeners[IRSAFS_LISTENERS];
