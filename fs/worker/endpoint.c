@@ -200,7 +200,7 @@ static void answer_error(struct evhttp_request *request,
                 json_pack("{s:{s:s, s:s, s:s}, s:I, s:b}", "error", "code", code, "class",
                           irsafs_class_name(irsafs_code_class(err->code)), "message", err->message,
                           "generation", (json_int_t)view->generation, "stale",
-                          view->state == IRSAFS_STATE_STALE));
+                          view->have_text && view->state != IRSAFS_STATE_NONE));
 }
 
 static void

@@ -185,10 +185,10 @@ static void on_listen_order(struct worker *w, const struct irsafs_order *order, 
                                       : IRSAFS_LISTENING_CONTROL;
     struct irsafs_listener_facts *facts = &w->listeners[which];
     facts->errnum = (int)order->code;
-    facts->listening =
+    bool listening =
         fd >= 0 && w->endpoint != NULL &&
         irsafs_endpoint_listen(w->endpoint, which, fd, w->settings->listeners[which].text);
-    if (fd >= 0 && !facts->listening) {
+    if (fd >= 0 && !listening) {
         facts->errnum = ENOMEM;
         irsafs_log(IRSAFS_LOG_ERROR, "not_listening",
                    IRSAFS_LOG_TEXT("address", w->settings->listeners[which].text),
