@@ -67,21 +67,21 @@ static bool parse_bool(const char *text, bool *ret_value)
 
 static bool parse_level(const char *text, int *ret_level)
 {
-    static const struct {
-        const char *name;
-        enum irsafs_log_level level;
-    } levels[] = {{"debug", IRSAFS_LOG_DEBUG},
-                  {"info", IRSAFS_LOG_INFO},
-                  {"warn", IRSAFS_LOG_WARN},
-                  {"warning", IRSAFS_LOG_WARN},
-                  {"error", IRSAFS_LOG_ERROR}};
-    for (size_t i = 0; i < IRSAFS_COUNT(levels); i++) {
-        if (strcasecmp(text, levels[i].name) == 0) {
-            *ret_level = (int)levels[i].level;
-            return true;
-        }
+    enum irsafs_log_level level;
+    bool good = irsafs_log_level_parse(text, &level);
+    *ret_level = good ? (int)level : *ret_level;
+    return good;
+}
+
+/* At once: what is warned about while the rest is parsed has it, too. */
+static bool take_format(const char *text)
+{
+    enum irsafs_log_format format;
+    bool good = irsafs_log_format_parse(text, &format);
+    if (good) {
+        irsafs_log_set_format(format);
     }
-    return false;
+    return good;
 }
 
 static bool parse_mode(const char *text, int64_t *ret_mode)
@@ -114,6 +114,7 @@ static const char *wanted_form(const struct irsafs_option *o)
     case IRSAFS_OPT_MODE:
         return "octal permission bits such as 0444";
     case IRSAFS_OPT_LEVEL:
+    case IRSAFS_OPT_LOG_FORMAT:
         return irsafs_option_values(o);
     }
     return "";
@@ -156,6 +157,8 @@ static bool store(const struct irsafs_option *o, void *settings, const char *val
         return parse_mode(value, field);
     case IRSAFS_OPT_LEVEL:
         return parse_level(value, field);
+    case IRSAFS_OPT_LOG_FORMAT:
+        return take_format(value);
     case IRSAFS_OPT_DURATION:
         if (!irsafs_duration_parse(value, &number)) {
             return false;

@@ -26,13 +26,16 @@ set(IRSAFS_SOURCES
     fs/fuse/version.c
     fs/notifier/notifier.c
     fs/shared/address.c
+    fs/super/applog.c
     fs/super/child.c
     fs/super/connection.c
     fs/super/environment.c
     fs/super/flight.c
     fs/super/listener.c
+    fs/super/logs.c
     fs/super/mountpoint.c
     fs/super/post.c
+    fs/super/process.c
     fs/super/spawn.c
     fs/super/supervisor.c
     fs/worker/answer.c

@@ -10,7 +10,9 @@
 #include "fs/super/environment.h"
 #include "fs/super/flight.h"
 #include "fs/super/listener.h"
+#include "fs/super/logs.h"
 #include "fs/super/post.h"
+#include "fs/super/process.h"
 #include "fs/super/spawn.h"
 
 #include <errno.h>
@@ -24,27 +26,14 @@
 
 enum {
     TICK_MS = 1000,
-    HUNG_TICKS = 5,     /* without progress: this worker, or notifier, is killed */
-    HUNG_WORKERS = 2,   /* in a row, none of which has answered anything: as below */
-    GIVE_UP_TICKS = 10, /* no worker at all makes progress: the connection is given up */
-    SOUND_TICKS = 10,   /* with progress: the connections given up before do not count any more */
-    GIVE_UPS_MAX = 3,   /* in a row */
-    CRASHES_MAX = 3,    /* of workers that have the outcome of one flight in hand */
-    RESTART_MIN_MS = 10,
-    RESTART_MAX_MS = 1000,
+    HUNG_TICKS = 5,       /* without progress: this worker, or notifier, is killed */
+    HUNG_WORKERS = 2,     /* in a row, none of which has answered anything: as below */
+    GIVE_UP_TICKS = 10,   /* no worker at all makes progress: the connection is given up */
+    SOUND_TICKS = 10,     /* with progress: the connections given up before do not count any more */
+    GIVE_UPS_MAX = 3,     /* in a row */
+    CRASHES_MAX = 3,      /* of workers that have the outcome of one flight in hand */
     STOP_LIMIT_MS = 1000, /* for the worker to answer those who wait */
     REAP_LIMIT_MS = 1000,
-};
-
-/* One of our own processes, started again whenever it ends. */
-struct process {
-    const char *name;
-    pid_t pid;        /* 0: it does not run */
-    int64_t start_ms; /* when to start it; 0: it runs */
-    int64_t back_off_ms;
-    uint64_t born; /* what it counts (worker: progress, notifier: told), when it was started */
-    uint64_t deaths;
-    int64_t logged_ms; /* when a death was logged last: once a second, with their number */
 };
 
 struct supervisor {
@@ -53,12 +42,13 @@ struct supervisor {
     struct irsafs_connection connection;
     struct irsafs_flight flight;
     struct irsafs_listener listeners[IRSAFS_LISTENERS];
-    struct process worker, notifier;
+    struct irsafs_process worker, notifier;
     int post_fd; /* socket to the worker, or -1 */
     int exe_fd, client_fd, null_fd, signal_fd, places_fd;
     int64_t tick_ms;
     uint64_t progress, alive, told; /* as seen at the last tick */
     unsigned idle_ticks, sound_ticks, untold_ticks, hung_workers, give_ups;
+    struct irsafs_untold untold;
     int64_t stop_ms; /* when the end comes at last; 0: no end asked for */
     bool over;
     enum irsafs_code result;
@@ -83,7 +73,7 @@ prepare_spawn(const struct supervisor *s, int exe_fd, const char *const *argv, i
 }
 
 static void start_ours(struct supervisor *s,
-                       struct process *p,
+                       struct irsafs_process *p,
                        const char *const *argv,
                        int death_signal,
                        const struct irsafs_handing *handings,
@@ -96,10 +86,13 @@ static void start_ours(struct supervisor *s,
     pid_t pid = irsafs_spawn(&spawn);
     p->pid = pid > 0 ? pid : 0;
     p->start_ms = 0;
+    p->failures = pid < 0 ? p->failures + 1 : 0;
     if (pid < 0) {
-        irsafs_log(IRSAFS_LOG_ERROR, "process_not_started", IRSAFS_LOG_TEXT("process", p->name),
-                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
-        p->start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
+        irsafs_log(p->failures == 1 ? IRSAFS_LOG_ERROR : IRSAFS_LOG_DEBUG, "process_not_started",
+                   IRSAFS_LOG_TEXT("process", p->name),
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)),
+                   IRSAFS_LOG_NUMBER("times", p->failures));
+        p->start_ms = irsafs_clock_boot_ms() + IRSAFS_RESTART_MAX_MS;
         return;
     }
     irsafs_connection_count(&s->connection,
@@ -134,17 +127,27 @@ static void try_listeners(struct supervisor *s, int64_t now_ms)
 static void start_worker(struct supervisor *s)
 {
     const struct irsafs_connection *c = &s->connection;
-    const char *const argv[] = {"irsafs", "worker", walls(s), NULL};
+    const char *const argv[] = {"irsafs",
+                                "worker",
+                                walls(s),
+                                irsafs_log_format_name(irsafs_log_format()),
+                                irsafs_log_level_name(irsafs_log_level()),
+                                NULL};
+    int log_fd = s->settings->logs->file.fd;
     int worker_end = -1;
     s->post_fd = irsafs_fd_close(s->post_fd);
     if (!irsafs_post_open(&s->post_fd, &worker_end)) {
-        s->worker.start_ms = irsafs_clock_boot_ms() + RESTART_MAX_MS;
+        s->worker.start_ms = irsafs_clock_boot_ms() + IRSAFS_RESTART_MAX_MS;
         return;
     }
     const struct irsafs_handing handings[] = {
-        {c->fuse_fd, IRSAFS_HANDED_FUSE},     {c->bell_fd, IRSAFS_HANDED_BELL},
-        {c->ring_fd, IRSAFS_HANDED_RING},     {c->told_fd, IRSAFS_HANDED_TOLD},
-        {c->block_fd, IRSAFS_HANDED_BLOCK},   {worker_end, IRSAFS_HANDED_CONTROL},
+        {c->fuse_fd, IRSAFS_HANDED_FUSE},
+        {c->bell_fd, IRSAFS_HANDED_BELL},
+        {c->ring_fd, IRSAFS_HANDED_RING},
+        {c->told_fd, IRSAFS_HANDED_TOLD},
+        {c->block_fd, IRSAFS_HANDED_BLOCK},
+        {worker_end, IRSAFS_HANDED_CONTROL},
+        {log_fd >= 0 ? log_fd : s->null_fd, IRSAFS_HANDED_LOG},
         {s->places_fd, IRSAFS_HANDED_PLACES},
     };
     s->worker.born = atomic_load(&c->head->progress);
@@ -163,7 +166,8 @@ static void start_worker(struct supervisor *s)
 static void start_notifier(struct supervisor *s)
 {
     const struct irsafs_connection *c = &s->connection;
-    const char *const argv[] = {"irsafs", "notifier", walls(s), NULL};
+    const char *const argv[] = {"irsafs", "notifier", walls(s),
+                                irsafs_log_format_name(irsafs_log_format()), NULL};
     const struct irsafs_handing handings[] = {
         {c->clone_fd, IRSAFS_HANDED_FUSE},    {c->bell_fd, IRSAFS_HANDED_BELL},
         {c->ring_fd, IRSAFS_HANDED_RING},     {c->told_fd, IRSAFS_HANDED_TOLD},
@@ -291,6 +295,7 @@ static void give_up(struct supervisor *s)
     s->untold_ticks = 0;
     s->hung_workers = 0;
     s->progress = s->alive = s->told = 0;
+    s->untold = (struct irsafs_untold){0};
     if (++s->give_ups >= GIVE_UPS_MAX) {
         (void)irsafs_error_set(s->err, IRSAFS_E_WORKER,
                                "no worker could serve %s, %d connections in a row",
@@ -310,32 +315,6 @@ static void give_up(struct supervisor *s)
 }
 
 /* ---- watching */
-
-/* At once, or after a pause that doubles when it had not lived to any purpose. */
-static void restart_later(struct process *p, bool in_vain)
-{
-    int64_t pause_ms = 0;
-    if (in_vain) {
-        pause_ms = p->back_off_ms == 0 ? RESTART_MIN_MS : p->back_off_ms * 2;
-        pause_ms = pause_ms > RESTART_MAX_MS ? RESTART_MAX_MS : pause_ms;
-    }
-    p->pid = 0;
-    p->back_off_ms = pause_ms;
-    p->start_ms = irsafs_clock_boot_ms() + pause_ms;
-}
-
-static void log_death(struct process *p, int status)
-{
-    int64_t now_ms = irsafs_clock_boot_ms();
-    p->deaths++;
-    if (p->logged_ms == 0 || now_ms >= p->logged_ms + TICK_MS) {
-        p->logged_ms = now_ms;
-        irsafs_log(IRSAFS_LOG_WARN, "process_died", IRSAFS_LOG_TEXT("process", p->name),
-                   IRSAFS_LOG_NUMBER(WIFSIGNALED(status) ? "signal" : "status",
-                                     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)),
-                   IRSAFS_LOG_NUMBER("deaths", p->deaths), IRSAFS_LOG_TEXT("action", "restart"));
-    }
-}
 
 /* What cannot be had for one worker or notifier cannot be had for the next. */
 static void check_walls(struct supervisor *s, int status)
@@ -363,15 +342,16 @@ static void on_death(struct supervisor *s, pid_t pid, int status)
         s->flight.wait_status = status;
         report_flight(s);
     } else if (pid == s->notifier.pid) {
-        log_death(&s->notifier, status);
-        restart_later(&s->notifier, atomic_load(&s->connection.bell->told) == s->notifier.born);
+        irsafs_process_log_death(&s->notifier, status);
+        irsafs_process_restart_later(&s->notifier,
+                                     atomic_load(&s->connection.bell->told) == s->notifier.born);
         check_walls(s, status);
     } else if (pid == s->worker.pid) {
         bool holding = irsafs_flight_is_over(&s->flight);
         bool in_vain = atomic_load(&s->connection.head->progress) == s->worker.born;
-        log_death(&s->worker, status);
+        irsafs_process_log_death(&s->worker, status);
         count_crash(&s->flight, status);
-        restart_later(&s->worker, in_vain || holding);
+        irsafs_process_restart_later(&s->worker, in_vain || holding);
         check_walls(s, status);
     }
 }
@@ -391,6 +371,7 @@ static void watch_notifier(struct supervisor *s)
 {
     const struct irsafs_bell *bell = s->connection.bell;
     uint64_t told = atomic_load(&bell->told);
+    irsafs_log_untold(&s->untold, bell);
     bool silent = told == s->told && told != atomic_load(&bell->tell);
     s->told = told;
     s->untold_ticks = silent ? s->untold_ticks + 1 : 0;
@@ -410,6 +391,7 @@ static void tick(struct supervisor *s, int64_t now_ms)
         return;
     }
     s->tick_ms = now_ms;
+    irsafs_logs_tick(s->settings->logs, now_ms, s->post_fd, s->null_fd);
     if (s->stop_ms != 0) {
         return;
     }
@@ -445,7 +427,16 @@ static void on_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo != SIGCHLD) {
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+            break; /* below */
+        case SIGUSR1:
+            irsafs_logs_on_usr1(s->settings->logs, s->post_fd);
+            break;
+        case SIGHUP:
+            irsafs_logs_on_hangup(s->settings->logs, s->post_fd, s->null_fd);
+            break;
+        default:
             on_stop_signal(s, (int)info.ssi_signo);
         }
     }
@@ -527,11 +518,12 @@ static void serve(struct supervisor *s)
 
 static enum irsafs_code open_all(struct supervisor *s)
 {
+    static const int ours[] = {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGHUP};
     sigset_t signals;
     (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGCHLD);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
+    for (size_t i = 0; i < IRSAFS_COUNT(ours); i++) {
+        (void)sigaddset(&signals, ours[i]);
+    }
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     s->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

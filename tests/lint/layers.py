@@ -38,7 +38,8 @@ OWNERS = {
     "openssl/": ("client/",),
     "jwt.h": ("client/jwt_hint.c", "client/version.c"),
     "jansson.h": ("fs/main.c", "fs/worker/", "client/"),
-    "sys/socket.h": ("fs/super/post.c", "fs/worker/control.c", "fs/worker/connections.c", "fs/shared/address.h", "client/"),
+    "sys/socket.h": ("base/log.c", "fs/super/post.c", "fs/worker/control.c", "fs/worker/connections.c", "fs/shared/address.h",
+                     "client/"),
     "pthread.h": (),
 }
 LINES_MAX = 640
