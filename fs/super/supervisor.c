@@ -349,7 +349,9 @@ static void on_death(struct supervisor *s, pid_t pid, int status)
     } else if (pid == s->worker.pid) {
         bool holding = irsafs_flight_is_over(&s->flight);
         bool in_vain = atomic_load(&s->connection.head->progress) == s->worker.born;
-        irsafs_process_log_death(&s->worker, status);
+        if (s->stop_ms == 0 || status != 0) { /* told to stop, it may end before we hear of it */
+            irsafs_process_log_death(&s->worker, status);
+        }
         count_crash(&s->flight, status);
         irsafs_process_restart_later(&s->worker, in_vain || holding);
         check_walls(s, status);
