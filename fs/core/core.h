@@ -81,6 +81,8 @@ irsafs_core_lookup_config(struct irsafs_core *core, int64_t now_ms, struct times
 bool irsafs_core_lookup_status(struct irsafs_core *core,
                                int64_t now_ms,
                                struct irsafs_entry *ret_entry) IRSAFS_MUST_CHECK;
+/* What the document shows has changed outside the core: the last one is not used again. */
+void irsafs_core_status_changed(struct irsafs_core *core);
 /* At most IRSAFS_STATUS_MAX bytes, which are copied. */
 void irsafs_core_publish_status(struct irsafs_core *core,
                                 struct irsafs_str document,

@@ -337,6 +337,8 @@ static void on_control(evutil_socket_t fd, short what, void *user)
     } else if (order.type == IRSAFS_ORDER_LISTEN) {
         on_listen_order(w, &order, fds[0]);
         fds[0] = -1;
+        irsafs_core_status_changed(w->core);
+        settle(w);
     } else if (order.type == IRSAFS_ORDER_STOP) {
         stop(w);
     } else if (order.type == IRSAFS_ORDER_LOG && order.code <= IRSAFS_LOG_ERROR) {
