@@ -47,6 +47,8 @@ def test_result(world, way):
     ran = refresh("--wait", *where(served, way))
     assert (ran.code, ran.text) == (0, "refreshed: 8 profiles, changed\n")
     assert world.service.count == 3 and "[profile new-role]" in served.mount.read()
+    world.service.roles[0] = role("other-role")
+    assert refresh("--wait", *where(served, way)).text == "refreshed: 8 profiles, changed\n"
 
 
 @pytest.mark.parametrize("way", WAYS)
