@@ -59,20 +59,22 @@ static size_t find_state(const json_t *doc)
     return i;
 }
 
-/* "2026-01-31T03:00:00Z, 10m 2s ago"; future: what stands before the span when the time is to come, NULL:
- * it cannot be. */
-static void show_time(const char *head, const char *text, const char *past, const char *future)
+/* lead and "2026-01-31T03:00:00Z, 10m 2s ago"; future: what stands before the span when the time is to come,
+ * NULL: it cannot be. */
+static void show_time(
+    const char *head, const char *lead, const char *text, const char *past, const char *future)
 {
     char span[IRSAFS_SPAN_SIZE];
     int64_t then_s = irsafs_show_parse_time(text);
     int64_t left_s = then_s - (int64_t)irsafs_clock_real().tv_sec;
     bool ahead = future != NULL && left_s >= 0;
     if (then_s < 0) {
-        irsafs_show(head, INDENT, "%s", text);
+        irsafs_show(head, INDENT, "%s%s", lead, text);
         return;
     }
     irsafs_show_span(left_s * 1000, span);
-    irsafs_show(head, INDENT, "%s, %s%s%s", text, ahead ? future : "", span, ahead ? "" : past);
+    irsafs_show(head, INDENT, "%s%s, %s%s%s", lead, text, ahead ? future : "", span,
+                ahead ? "" : past);
 }
 
 static void show_verdict(const json_t *doc, size_t state)
@@ -117,7 +119,7 @@ static void show_error(const json_t *doc)
     long number = strncmp(code, "IRSAFS-E", 8) == 0 ? strtol(code + 8, NULL, 10) : 0;
     irsafs_show("  why         ", INDENT, "%s (%s)", message, code);
     if (text_of(error, "since") != NULL) {
-        show_time("  since       ", text_of(error, "since"), " ago", NULL);
+        show_time("  since       ", "", text_of(error, "since"), " ago", NULL);
     }
     if (irsafs_code_from_number(number) == (enum irsafs_code)number) {
         irsafs_show("  what to do  ", INDENT, "%s", irsafs_code_remedy((enum irsafs_code)number));
@@ -172,7 +174,7 @@ static void show_token(const json_t *doc)
     const json_t *token = json_object_get(doc, "token");
     const char *source = text_of(token, "source");
     const char *expires = text_of(token, "expires_at");
-    char head[64];
+    char lead[64];
     if (source == NULL) {
         return;
     }
@@ -180,8 +182,8 @@ static void show_token(const json_t *doc)
         irsafs_show("  token       ", INDENT, "from %s, does not say when it ends", source);
         return;
     }
-    (void)snprintf(head, sizeof(head), "  token       from %.16s, ends ", source);
-    show_time(head, expires, " ago: the next fetch takes a new one", "in ");
+    (void)snprintf(lead, sizeof(lead), "from %.16s, ends ", source);
+    show_time("  token       ", lead, expires, " ago: the next fetch takes a new one", "in ");
 }
 
 static void show_control(const json_t *doc)

@@ -103,7 +103,23 @@ def test_unprotected_ways_are_named(control, tls, words):
     assert words in rows(status(f"--control={control.address}").text)["service"]
 
 
-def test_foreign_text_does_nothing_to_a_terminal(control):
+def poisoned(value):
+    """The same document, each text of it with a foreign end."""
+    if isinstance(value, dict):
+        return {key: poisoned(item) for key, item in value.items()}
+    return value + "\x1b[2J\r\x9b" if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("key", document())
+def test_foreign_text_does_nothing_to_a_terminal(control, key):
+    """Whatever text of the document a stranger has chosen."""
+    control.doc = document(error=failure())
+    control.doc[key] = poisoned(control.doc[key])
+    ran = status(f"--control={control.address}")
+    assert ran.text.isascii() and set(ran.text) <= set(map(chr, range(32, 127))) | {"\n"}
+
+
+def test_long_foreign_text_is_folded(control):
     control.doc = document(state="stale", error=failure(message="\x1b[2J\r\nroot\u202e " + "word " * 60), run_id="\x07\x9b")
     ran = status(f"--control={control.address}")
     assert ran.code == 11 and ran.text.isascii() and set(ran.text) <= set(map(chr, range(32, 127))) | {"\n"}
