@@ -60,7 +60,8 @@ cat "$here/urls"
 say "irsafs mount"
 mkdir -p "$here/aws"
 export DOMINO_IRSA_ENDPOINT=$service IRSAFS_TOKEN_URL=$token IRSAFS_RUN_ID=63d1f0a1b2c3d4e5f6a7b8c9
-export IRSAFS_CONTROL=127.0.0.1:$(/usr/bin/python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(/usr/bin/python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+export IRSAFS_CONTROL=127.0.0.1:$port
 build/demo/irsafs mount "$here/aws" --min-refresh=0s --log-format=text &
 pids+=($!)
 for _ in $(seq 100); do

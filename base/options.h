@@ -26,15 +26,16 @@ enum irsafs_option_type {
 
 struct irsafs_option {
     const char *name; /* without the dashes */
-    char letter;      /* short form of a FLAG, as in -q; NUL: none */
     const char *env; /* names, separated by blanks; NULL: none. A name with a leading '?' belongs to
                          others too: a bad value there is warned about and ignored */
     enum irsafs_option_type type;
+    char letter;      /* short form of a FLAG, as in -q; NUL: none */
     size_t offset;    /* of the field in the settings struct */
     int64_t min, max; /* for DURATION (ms) and UINT */
     const char *arg;  /* placeholder in --help; NULL for flags. PATH: a file, DIR: a folder */
-    const char *
-        values; /* for STRING and LOG_FORMAT: all that it may be, as "one, two or three"; NULL: anything */
+    const char
+        *values; /* for STRING and LOG_FORMAT: all that it may be, as "one, two or three"; NULL:
+                           anything */
     const char *shown_default; /* as --help shows it; NULL: none */
     const char *help;          /* <= 46 characters a line, lines separated by \n */
 };

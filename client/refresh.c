@@ -102,7 +102,7 @@ static int open_mount(const char *path, int *ret_dir)
 
 static int touch(const void *arg, int out)
 {
-    int dir;
+    int dir = -1;
     int errnum = open_mount(arg, &dir);
     (void)out;
     return errnum != 0                                                 ? errnum
@@ -113,7 +113,7 @@ static int touch(const void *arg, int out)
 /* The whole text of config: a look, which waits for a new one. */
 static int look(const void *arg, int out)
 {
-    int dir;
+    int dir = -1;
     struct stat st;
     char chunk[4096];
     int errnum = open_mount(arg, &dir);
