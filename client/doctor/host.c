@@ -74,7 +74,7 @@ void irsafs_doctor_settings(struct irsafs_doctor *d)
 
 void irsafs_doctor_fuse(struct irsafs_doctor *d)
 {
-    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = irsafs_fuse_open(0);
     if (fd >= 0) {
         irsafs_board_ok(d->board, "/dev/fuse opens");
     } else if (d->board->life == IRSAFS_LIFE_ALIVE) {

@@ -155,6 +155,8 @@ def test_no_device(pod):
     no_device = inside("mount -t tmpfs none /dev")
     found = pod.doctor(prefix=no_device)
     assert found.says("FAIL", "fuse", "/dev/fuse: No such file", "sidecar needs the device")
+    other_device = inside("mount --bind /dev/null /dev/fuse")
+    assert pod.doctor(prefix=other_device).says("FAIL", "fuse", "/dev/fuse: No such device")
     mount = pod.mount()
     assert pod.doctor(prefix=no_device).says("OK", "fuse", "none needed")
     mount.stop()

@@ -31,6 +31,12 @@ def test_no_device(world):
     assert "IRSAFS-E901" in err and "/dev/fuse" in err
 
 
+def test_another_device_in_its_place(world):
+    """As a container tool leaves it that hides a device by /dev/null."""
+    err = refused(world, ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null /dev/fuse && exec "$@"', "sh"])
+    assert "IRSAFS-E901" in err and "/dev/fuse: No such device" in err
+
+
 def test_device_that_may_not_be_opened(world):
     world.folder.joinpath("aws").mkdir()
     err = refused(world, ["setpriv", "--reuid=12574", "--regid=12574", "--clear-groups"])
