@@ -40,13 +40,13 @@ static const struct {
 } states[] = {
     {"fresh", 0, 0, "works", "works"},
     {"aging", 0, 0, "works", "works"},
-    {"stale", STALE, STALE, "stale: the last good text is served", "stale"},
+    {"stale", STALE, STALE, "is stale: the last good text is served", "is stale"},
     {"pending", 0, NOTHING, "works: a new text is on its way",
-     "nothing to serve yet: the first text is on its way"},
+     "has nothing to serve yet: the first text is on its way"},
     {"empty", 0, NOTHING, "works: the next look gets a new text",
-     "nothing to serve yet: nobody has looked at config"},
-    {"none", NOTHING, NOTHING, "nothing to serve: config holds comments only",
-     "nothing to serve: config holds comments only"},
+     "has nothing to serve yet: nobody has looked at config"},
+    {"none", NOTHING, NOTHING, "has nothing to serve: config holds comments only",
+     "has nothing to serve: config holds comments only"},
 };
 
 static size_t find_state(const json_t *doc)
@@ -154,7 +154,7 @@ static void show_service(const json_t *doc)
 {
     static const struct {
         const char *tls, *words;
-    } kinds[] = {{"verified", "certificate verified"},
+    } kinds[] = {{"verified", "only with a valid certificate"},
                  {"insecure", "certificate NOT verified: anybody on the way can read the token"},
                  {"none", "no TLS: anybody on the way can read the token"}};
     const json_t *endpoint = json_object_get(doc, "endpoint");
@@ -167,6 +167,15 @@ static void show_service(const json_t *doc)
             irsafs_show("  service     ", INDENT, "%s://%s, %s", scheme, host, kinds[i].words);
         }
     }
+}
+
+/* Whether the service refused a token that had ended before. */
+static bool is_old_when_it_came(const json_t *error, const char *expires)
+{
+    const char *code = text_of(error, "code");
+    const char *since = text_of(error, "since");
+    return code != NULL && since != NULL && strcmp(code, "IRSAFS-E404") == 0 &&
+           irsafs_show_parse_time(expires) < irsafs_show_parse_time(since);
 }
 
 static void show_token(const json_t *doc)
@@ -182,8 +191,11 @@ static void show_token(const json_t *doc)
         irsafs_show("  token       ", INDENT, "from %s, does not say when it ends", source);
         return;
     }
-    (void)snprintf(lead, sizeof(lead), "from %.16s, ends ", source);
-    show_time("  token       ", lead, expires, " ago: the next fetch takes a new one", "in ");
+    bool old = is_old_when_it_came(json_object_get(doc, "error"), expires);
+    (void)snprintf(lead, sizeof(lead), "from %.16s, %s ", source, old ? "ended" : "ends");
+    show_time("  token       ", lead, expires,
+              old ? " ago: its source gives an old one" : " ago: the next fetch takes a new one",
+              "in ");
 }
 
 static void show_control(const json_t *doc)

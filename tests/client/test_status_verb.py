@@ -49,12 +49,12 @@ KNOWN = [
     ("aging", 3, 0, "irsafs works: 3 profiles, fetched 4m 12s ago"),
     ("pending", 3, 0, "irsafs works: a new text is on its way, 3 profiles, fetched 4m 12s ago"),
     ("empty", 3, 0, "irsafs works: the next look gets a new text, 3 profiles, fetched 4m 12s ago"),
-    ("stale", 3, 11, "irsafs stale: the last good text is served, 3 profiles, fetched 4m 12s ago"),
-    ("none", 3, 12, "irsafs nothing to serve: config holds comments only"),
-    ("pending", None, 12, "irsafs nothing to serve yet: the first text is on its way"),
-    ("empty", None, 12, "irsafs nothing to serve yet: nobody has looked at config"),
-    ("none", None, 12, "irsafs nothing to serve: config holds comments only"),
-    ("of a later version", 3, 12, "irsafs nothing to serve: config holds comments only"),
+    ("stale", 3, 11, "irsafs is stale: the last good text is served, 3 profiles, fetched 4m 12s ago"),
+    ("none", 3, 12, "irsafs has nothing to serve: config holds comments only"),
+    ("pending", None, 12, "irsafs has nothing to serve yet: the first text is on its way"),
+    ("empty", None, 12, "irsafs has nothing to serve yet: nobody has looked at config"),
+    ("none", None, 12, "irsafs has nothing to serve: config holds comments only"),
+    ("of a later version", 3, 12, "irsafs has nothing to serve: config holds comments only"),
 ]
 
 
@@ -91,10 +91,18 @@ def test_the_rest(control):
     assert told["config"] == "/var/run/.aws/config, generation 4, 961 bytes"
     assert told["dropped"].startswith("40 items of the service's answer [profile p0] region: not allowed [profile p1]: not allowed")
     assert "p5" not in told["dropped"] and told["dropped"].endswith("and more: status --json")
-    assert told["service"] == "https://irsa-svc.domino-field, certificate verified"
+    assert told["service"] == "https://irsa-svc.domino-field, only with a valid certificate"
     assert told["token"].startswith("from url, ends 2026-01-31T03:05:00Z, ") and "ago" in told["token"]
     assert told["control"] == "127.0.0.1:6003, taken: in use"
     assert told["irsafs"] == "1.2.3, process 7, asked over the control endpoint"
+
+
+def test_a_token_that_was_old_when_it_came(control):
+    """The next fetch will not do better: the session is over."""
+    control.doc = document(state="stale", error=failure(code="IRSAFS-E404", since="2026-01-31T03:06:00Z"))
+    told = rows(status(f"--control={control.address}").text)
+    assert told["token"].startswith("from url, ended 2026-01-31T03:05:00Z, ")
+    assert told["token"].endswith(" ago: its source gives an old one")
 
 
 @pytest.mark.parametrize("tls, words", [("none", "no TLS"), ("insecure", "certificate NOT verified")])
@@ -226,7 +234,7 @@ def test_through_the_files(world):
     mount.wait_status(lambda s: mount.read() and s["state"] == "stale", "an outage")
     ran = run_as_user([public(CLIENT), "status"], env=env)
     told = rows(ran.out.decode())
-    assert ran.code == 11 and ran.out.startswith(b"irsafs stale: ")
+    assert ran.code == 11 and ran.out.startswith(b"irsafs is stale: ")
     assert "IRSAFS-E701" in told["why"] and told["irsafs"].endswith("asked through its mount")
     ran = status("--json", env=env)
     assert ran.code == 11 and json.loads(ran.out)["mountpoint"] == str(mount.path)
