@@ -127,13 +127,13 @@ enum irsafs_code irsafs_verb_check_words(const struct irsafs_verb *verb,
                                          struct irsafs_error *err)
 {
     if (n_words == 0 && verb->words != NULL && verb->words[0] != '[') {
-        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s wants a word: %s", verb->name,
+        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s needs an argument: %s", verb->name,
                                 verb->words);
     }
     int most = verb->words != NULL ? 1 : 0;
     if (n_words > most) {
-        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s wants %s, not '%.64s'%s", verb->name,
-                                most > 0 ? verb->words : "no word", words[most],
+        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s takes %s, not '%.64s'%s", verb->name,
+                                most > 0 ? verb->words : "no argument", words[most],
                                 most > 0 ? " too" : "");
     }
     return IRSAFS_OK;

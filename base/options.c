@@ -327,6 +327,10 @@ static enum irsafs_code from_flag(struct parse *p, int argc, char **argv, int *a
         value = argv[++*at];
     }
     if (!store(o, table->settings, value)) {
+        if (*value == '\0') {
+            return irsafs_error_set(p->err, IRSAFS_E_BAD_FLAG_VALUE, "--%s: the value is empty",
+                                    o->name);
+        }
         return irsafs_error_set(p->err, IRSAFS_E_BAD_FLAG_VALUE, "--%s: '%.64s' is not %s%s",
                                 o->name, value, wanted_form(o),
                                 o->max > 0 ? " in the allowed range" : "");

@@ -169,7 +169,8 @@ static void judge_status(struct irsafs_board *b, const json_t *doc, const char *
                           text_of(error, "message"), text_of(error, "code"));
         return;
     }
-    irsafs_board_ok(b, "%.20s (asked %s)", state, source);
+    irsafs_board_ok(b, "%.20s%s (asked %s)", state,
+                    strcmp(state, "empty") == 0 ? ": nobody has looked at config yet" : "", source);
 }
 
 static void judge_endpoint(struct irsafs_board *b, const json_t *control)

@@ -97,6 +97,11 @@ def test_wrong_words(program, verb, words):
     assert (ran.code, ran.out) == (2, b"") and "IRSAFS-E201" in ran.err and verb in ran.err or "zsh" in ran.err
 
 
+def test_an_empty_value_is_called_empty():
+    ran = ask("irsafs-client", "fetch", "--run-id=")
+    assert ran.code == 2 and ran.err.startswith("irsafs-client: --run-id: the value is empty (IRSAFS-E202)")
+
+
 # --- completion ------------------------------------------------------------------------------------
 
 SCRIPT = r"""
