@@ -6,12 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from lib.mount import EXTRA_ARGS, mounts_at
+from lib.mount import EXTRA_ARGS, POSSIBLE_ARGS, mounts_at
 from lib.program import IRSAFS, USER, check_output, public, run
 from lib.world import GOLDEN
-
-# Where not every wall can be had.
-POSSIBLE_ARGS = [arg.replace("required", "best-effort") for arg in EXTRA_ARGS]
 
 
 def refused(world, prefix: list, *args: str) -> str:

@@ -8,12 +8,10 @@ import pytest
 
 from lib.endpoint import free_port, listener, prepare, serve
 from lib.inside import Inside
+from lib.mount import POSSIBLE_ARGS, refuse
 from lib.procs import ports
 from lib.program import environment, run
 from lib.world import GOLDEN
-
-from .test_host import POSSIBLE_ARGS
-from .test_usage import refuse
 
 RETRY_SECONDS = 30.0                   # three times the promise
 METRICS_PATHS = ["/metrics", "/livez", "/readyz", "/readyz?verbose"]
