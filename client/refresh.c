@@ -59,6 +59,10 @@ static enum irsafs_code read_answer(const struct irsafs_buf *body,
                                .change = json_is_true(changed) ? CHANGED : SAME};
         return IRSAFS_OK;
     }
+    if (status == 503) {
+        return irsafs_error_set(err, IRSAFS_E_NO_ANSWER_YET,
+                                "irsafs has too many callers, or is stopping");
+    }
     enum irsafs_code code =
         status != 200 ? told_error(json_object_get(doc, "error"), err) : IRSAFS_OK;
     return code != IRSAFS_OK

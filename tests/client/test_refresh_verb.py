@@ -162,7 +162,7 @@ def test_strangers_are_not_asked_to_refresh(control, words):
     ((504, {"error": {"code": "IRSAFS-E504", "class": "unreachable", "message": "late"}, "generation": 4, "stale": True}), 5, "E504"),
     ((502, {"error": {"code": "IRSAFS-E999", "class": "new", "message": "of a later version"}, "generation": 4, "stale": True}), 75, "E004"),
     ((200, {"generation": 5}), 8, "E804"), ((200, []), 8, "E804"), ((200, {"profiles": "3", "changed": 1}), 8, "E804"),
-    ((502, {"error": "x"}), 8, "E804"), ((403, {}), 8, "E804"), ((302, {}), 8, "E804"),
+    ((502, {"error": "x"}), 8, "E804"), ((403, {}), 8, "E804"), ((302, {}), 8, "E804"), ((503, {}), 5, "E501"),
 ], ids=str)
 def test_answers(control, result, exit_code, number):
     control.result = result
