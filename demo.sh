@@ -60,7 +60,9 @@ cat "$here/urls"
 say "irsafs mount"
 mkdir -p "$here/aws"
 export DOMINO_IRSA_ENDPOINT=$service IRSAFS_TOKEN_URL=$token IRSAFS_RUN_ID=63d1f0a1b2c3d4e5f6a7b8c9
-build/demo/irsafs mount "$here/aws" --min-refresh=0s &
+port=$(/usr/bin/python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+export IRSAFS_CONTROL=127.0.0.1:$port
+build/demo/irsafs mount "$here/aws" --min-refresh=0s --log-format=text &
 pids+=($!)
 for _ in $(seq 100); do
     ! mountpoint -q "$here/aws" || break
@@ -82,11 +84,20 @@ echo $arn::524112250363:role/acme-list $arn::946429944765:role/acme-list >>roles
 show touch aws/refresh
 show "${profiles[@]}"
 
+say "The same over HTTP, with the result; any container of the pod can ask"
+sed -i '$d' roles
+show curl -sS "http://$IRSAFS_CONTROL/refresh"
+
 say "The service fails: the last good text stays, with the reason on top"
 sed -i '1i status 500' roles
 show touch aws/refresh
 show head -n 8 aws/config
 show "${profiles[@]}"
+
+say "Does it work? Since when not, why, what to do"
+irsafs=$OLDPWD/build/demo/irsafs
+echo '$ irsafs status'
+"$irsafs" status || echo "exit $?: stale"
 
 say "It recovers; nothing needs a restart"
 sed -i 1d roles
@@ -101,7 +112,8 @@ say "Whose processes these are"
 show ps -o user:10,args --pid "${pids[1]}" --ppid "${pids[1]}"
 
 say "What irsafs knows about itself"
-show cat aws/status
+echo '$ irsafs status --json'
+"$irsafs" status --json
 
 say "SIGTERM unmounts"
 kill "${pids[1]}"

@@ -7,9 +7,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 build="gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libevent-dev libjansson-dev
        libcurl4-openssl-dev libssl-dev libjwt-dev libseccomp-dev libcap-dev libcmocka-dev
        ca-certificates"
-demo="$build procps python3 python3-boto3 python3-cryptography python3-jwt"
-test="$demo python3-pytest python3-yaml awscli openssl slowhttptest util-linux binutils"
-all="$test clang clang-format clang-tidy libclang-rt-14-dev patch cppcheck shellcheck valgrind
+demo="$build curl procps python3 python3-boto3 python3-cryptography python3-jwt"
+test="$demo python3-pytest python3-yaml awscli openssl slowhttptest util-linux binutils
+      groff-base shellcheck"
+all="$test clang clang-format clang-tidy libclang-rt-14-dev patch cppcheck valgrind
      libc6-dbg gdb strace fio stress-ng libfaketime
      buildah runc debootstrap golang-github-containers-common"
 

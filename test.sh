@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, and runs every test that a change can break.
-#   sudo ./test.sh          build with gcc, layers, unit, stand-in, confine, client, mount and take-over tests, release
+#   sudo ./test.sh          build with gcc, layers, unit, stand-in, confine, client, mount, operate and take-over tests, release
 #   sudo ./test.sh --all    the same, and style, clang, sanitizers, kernel fallbacks, mutants, host, containers,
 #                           manifests, fuzz
 #   ./test.sh --help
@@ -97,6 +97,7 @@ tier standin pytests dev standin standin
 tier confine pytests dev confine confine
 tier client pytests dev client client
 tier mount pytests dev mount mount
+tier operate pytests dev operate operate
 tier takeover pytests dev takeover takeover
 tier release build release
 tier hardening pytests release hardening release
@@ -114,6 +115,7 @@ if $all; then
     tier asan-unit unit asan asan-unit
     tier asan-client pytests asan asan-client client
     # In a user namespace LeakSanitizer may not trace.
+    tier asan-operate pytests asan asan-operate operate
     tier asan-mount pytests asan asan-mount mount -k "not test_storm and not user_namespace_has_not"
     IRSAFS_LOOKS_MAX=100000 IRSAFS_MOUNT_ARGS=--client=$root/build/release/irsafs-client \
         tier asan-storm pytests asan asan-storm mount/test_consistency.py -k test_storm

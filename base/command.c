@@ -64,21 +64,26 @@ enum irsafs_code irsafs_program_find_shown(const struct irsafs_program *program,
     return IRSAFS_OK;
 }
 
-/* Whether the word is a flag, of any verb, that takes the next word as its value. */
-static bool takes_next(const struct irsafs_program *program, const char *word)
+static const struct irsafs_option *find_option(const struct irsafs_verb *verb, const char *name)
 {
-    for (size_t v = 0; v < program->n_verbs; v++) {
-        const struct irsafs_option_table *const *tables = program->verbs[v]->tables;
-        for (size_t t = 0; t < IRSAFS_VERB_TABLES_MAX && tables[t] != NULL; t++) {
-            for (size_t i = 0; i < tables[t]->n_options; i++) {
-                const struct irsafs_option *o = &tables[t]->options[i];
-                if (strncmp(word, "--", 2) == 0 && strcmp(word + 2, o->name) == 0) {
-                    return o->type != IRSAFS_OPT_FLAG;
-                }
+    for (size_t t = 0; t < IRSAFS_VERB_TABLES_MAX && verb->tables[t] != NULL; t++) {
+        for (size_t i = 0; i < verb->tables[t]->n_options; i++) {
+            if (strcmp(verb->tables[t]->options[i].name, name) == 0) {
+                return &verb->tables[t]->options[i];
             }
         }
     }
-    return false;
+    return NULL;
+}
+
+/* Whether the word is a flag, of any verb, that takes the next word as its value. */
+static bool takes_next(const struct irsafs_program *program, const char *word)
+{
+    const struct irsafs_option *o = NULL;
+    for (size_t v = 0; v < program->n_verbs && o == NULL && strncmp(word, "--", 2) == 0; v++) {
+        o = find_option(program->verbs[v], word + 2);
+    }
+    return o != NULL && o->type != IRSAFS_OPT_FLAG;
 }
 
 /* The place of the verb in argv; argc when there is none. */
@@ -122,13 +127,13 @@ enum irsafs_code irsafs_verb_check_words(const struct irsafs_verb *verb,
                                          struct irsafs_error *err)
 {
     if (n_words == 0 && verb->words != NULL && verb->words[0] != '[') {
-        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s wants a word: %s", verb->name,
+        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s needs an argument: %s", verb->name,
                                 verb->words);
     }
     int most = verb->words != NULL ? 1 : 0;
     if (n_words > most) {
-        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s wants %s, not '%.64s'%s", verb->name,
-                                most > 0 ? verb->words : "no word", words[most],
+        return irsafs_error_set(err, IRSAFS_E_USAGE, "%s takes %s, not '%.64s'%s", verb->name,
+                                most > 0 ? verb->words : "no argument", words[most],
                                 most > 0 ? " too" : "");
     }
     return IRSAFS_OK;
@@ -146,6 +151,11 @@ static void print_about(FILE *out, const struct irsafs_program *program, const c
     }
 }
 
+void irsafs_next_print(FILE *out, const struct irsafs_program *program)
+{
+    print_about(out, program, program->next);
+}
+
 static void print_verbs(FILE *out, const struct irsafs_program *program, const char *version)
 {
     (void)fprintf(out, "%s %s - %s\n\nUsage: %s %s [OPTIONS]\n\n", program->name, version,
@@ -159,7 +169,7 @@ static void print_verbs(FILE *out, const struct irsafs_program *program, const c
         }
     }
     (void)fputs("\n", out);
-    print_about(out, program, program->next);
+    irsafs_next_print(out, program);
 }
 
 static void

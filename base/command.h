@@ -71,6 +71,9 @@ void irsafs_help_print(FILE *out,
                        const struct irsafs_verb *verb,
                        const char *version);
 
+/* What to type next: for who typed the program's name alone. */
+void irsafs_next_print(FILE *out, const struct irsafs_program *program);
+
 /* A script for bash. */
 void irsafs_completion_print(FILE *out, const struct irsafs_program *program);
 /* The same on stdout for the shell with this name. E_USAGE: there is none for it. */

@@ -87,9 +87,16 @@ enum irsafs_code irsafs_code_from_number(long number)
     return IRSAFS_E_CLIENT_DIED;
 }
 
-int irsafs_error_report(const char *program, const struct irsafs_error *err)
+int irsafs_error_report_with(const char *program,
+                             const struct irsafs_error *err,
+                             const char *remedy)
 {
     (void)fprintf(stderr, "%s: %s (IRSAFS-E%03d)\n  -> %s\n", program, err->message, (int)err->code,
-                  irsafs_code_remedy(err->code));
+                  remedy);
     return irsafs_code_exit_status(err->code);
+}
+
+int irsafs_error_report(const char *program, const struct irsafs_error *err)
+{
+    return irsafs_error_report_with(program, err, irsafs_code_remedy(err->code));
 }

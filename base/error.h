@@ -54,5 +54,9 @@ enum irsafs_code irsafs_code_from_number(long number);
  *     -> choose an empty directory, or add --allow-nonempty
  * Returns the exit status, so that main can `return irsafs_error_report(...)`. */
 int irsafs_error_report(const char *program, const struct irsafs_error *err);
+/* The same with a remedy that fits better than the code's own. */
+int irsafs_error_report_with(const char *program,
+                             const struct irsafs_error *err,
+                             const char *remedy);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { OPEN_TRIES = 5 };
@@ -121,6 +122,19 @@ void irsafs_file_reason(const char *path,
                        folder ? "folder " : "", folder ? obstacle : "", folder ? " " : "",
                        st.st_uid, st.st_gid, st.st_mode & 07777U, program, geteuid(), getegid());
     }
+}
+
+int irsafs_fuse_open(int flags)
+{
+    enum { MISC_MAJOR = 10, FUSE_MINOR = 229 }; /* of every Linux */
+    struct stat st;
+    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | flags);
+    if (fd >= 0 && fstat(fd, &st) == 0 &&
+        (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(MISC_MAJOR, FUSE_MINOR))) {
+        errno = ENODEV;
+        return irsafs_fd_close(fd);
+    }
+    return fd;
 }
 
 bool irsafs_write_all(int fd, const void *data, size_t len)

@@ -14,6 +14,10 @@ void irsafs_fd_closep(int *fd);
 /* Closes when >= 0, keeps errno, returns -1. */
 int irsafs_fd_close(int fd);
 
+/* Opens /dev/fuse for reading and writing, close on exec, with more flags of open(2). -1 with errno: ENODEV
+ * also when another device has the name, as where a container tool hides it by /dev/null. */
+int irsafs_fuse_open(int flags);
+
 /* Opens /dev/null on every standard descriptor that is closed, so that nothing else gets its number
  * (a log line must not end up in /dev/fuse). For the begin of main. */
 void irsafs_fd_fill_standard(void);

@@ -2,13 +2,17 @@
 #ifndef IRSAFS_BASE_LOG_H
 #define IRSAFS_BASE_LOG_H
 
+#include "base/attr.h"
+#include "base/error.h"
+
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One event per line on stderr, in one write(2):
  *   2026-01-01T00:00:00.123Z WARN fetch_failed code=IRSAFS-E503 error="..." next_try_ms=1000
- * Only the outermost layers log. A line never holds a token or a foreign body; base/log_line.h has the
- * rules of its form. Never blocks, never allocates: lines that a full pipe cannot take are dropped, and
- * counted in front of the next one that it takes. */
+ * and, where there is one, in a file. Only the outermost layers log. A line never holds a token or a
+ * foreign body; base/log_line.h has the rules of its form. Never blocks, never allocates: lines that
+ * nobody takes are dropped, and counted in front of the next one that is taken (log_lines_lost). */
 
 enum irsafs_log_level {
     IRSAFS_LOG_DEBUG,
@@ -60,10 +64,36 @@ void irsafs_log_event(enum irsafs_log_level level,
                       const char *event,
                       const struct irsafs_log_field *fields);
 
-/* Lines of this process that nobody took. */
+/* Lines of this process that were dropped: of stderr and of the file. */
 uint64_t irsafs_log_lost(void);
 
-/* Process-wide level; default info. */
+/* What follows holds for the process. Level: default info. Format of stderr: default text. */
 void irsafs_log_set_level(enum irsafs_log_level level);
+void irsafs_log_set_format(enum irsafs_log_format format);
+enum irsafs_log_level irsafs_log_level(void);
+enum irsafs_log_format irsafs_log_format(void);
+
+/* debug, info, warn (or warning), error, in any case. False for anything else, NULL included. */
+bool irsafs_log_level_parse(const char *text, enum irsafs_log_level *ret_level) IRSAFS_MUST_CHECK;
+const char *irsafs_log_level_name(enum irsafs_log_level level);
+/* text, json, or auto: text when stderr is a terminal. The same. */
+bool irsafs_log_format_parse(const char *text,
+                             enum irsafs_log_format *ret_format) IRSAFS_MUST_CHECK;
+const char *irsafs_log_format_name(enum irsafs_log_format format);
+
+/* Gets stderr ready for a process that must never wait for it; children inherit that. A pipe or a
+ * terminal is opened anew, so that O_NONBLOCK is set for us only and not for those with whom we share
+ * the description. Where that cannot be had (no /proc, no permission), poll(2) is asked before each
+ * line, which is as good unless others fill the pipe at the same moment. */
+void irsafs_log_own_stderr(void);
+/* For a child of such a process, before its walls are up: a socket needs other calls. */
+void irsafs_log_take_stderr(void);
+
+/* Lines go also to this file, as IRSAFS_LOG_AS_PYTHON; -1: to none. The one before, the caller's. */
+int irsafs_log_set_file(int fd);
+
+/* The last words of a program, and its exit status: in text as irsafs_error_report, in JSON the event
+ * `ended`, which the file gets in any case. */
+int irsafs_log_end(const char *program, const struct irsafs_error *err);
 
 #endif

@@ -65,7 +65,7 @@ static void put(struct line *l, const char *text, size_t len)
 
 static char clean(char c)
 {
-    return irsafs_is_print(c) ? c : '?';
+    return (char)(irsafs_is_print(c) ? c : '?');
 }
 
 static bool needs_escape(char c)
@@ -143,7 +143,7 @@ static bool put_field(struct line *l, const struct style *style, const struct ir
 
 size_t irsafs_log_line(enum irsafs_log_format format,
                        const struct irsafs_log_event *event,
-                       char ret_line[IRSAFS_LOG_LINE_MAX])
+                       char ret_line[IRSAFS_LOG_LINE_MAX]) /* NOLINT: written through l.at */
 {
     const struct style *style = &styles[format];
     struct line l = {.at = ret_line, .max = IRSAFS_LOG_LINE_MAX - strlen(style->tail)};

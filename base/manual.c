@@ -27,8 +27,6 @@ static void puts_roff(FILE *out, const char *text)
     put(out, text, strlen(text));
 }
 
-/* "Fetch" -> "FETCH OPTIONS" is what readers of manuals look for, but the tables' words are what --help
- * shows: kept as they are. */
 static void print_option(FILE *out, const struct irsafs_option *o)
 {
     (void)fputs(".TP\n", out);
@@ -76,47 +74,48 @@ static void print_option(FILE *out, const struct irsafs_option *o)
     (void)fputs(first ? "" : ".\n", out);
 }
 
+/* Examples keep their lines, and get the room that they need on 80 columns. */
 static void print_about(FILE *out, const struct irsafs_program *program, const char *about)
 {
     bool example = false;
     for (const char *line = about; *line != '\0';) {
         size_t len = strcspn(line, "\n");
-        if (example != (line[0] == ' ')) {
+        const char *end = line + len;
+        if (len > 0 && example != (line[0] == ' ')) {
             example = !example;
-            (void)fputs(example ? ".nf\n" : ".fi\n", out);
+            (void)fputs(example ? ".nf\n.in 4n\n" : ".in\n.fi\n", out);
         }
-        if (len == 0) {
-            (void)fputs(".sp\n", out);
-        }
-        for (const char *at = line; at < line + len;) {
+        (void)fputs(len == 0 ? ".sp\n" : "", out);
+        for (const char *at = line + (example && len > 2 ? 2 : 0); at < end;) {
             size_t n = strcspn(at, "%\n");
             put(out, at, n);
             at += n;
-            if (*at == '%') {
+            if (at < end) {
                 puts_roff(out, program->name);
                 at++;
             }
         }
         (void)fputs(len > 0 ? "\n" : "", out);
-        line += len + (line[len] == '\n' ? 1 : 0);
+        line = *end == '\n' ? end + 1 : end;
     }
-    (void)fputs(example ? ".fi\n" : "", out);
+    (void)fputs(example ? ".in\n.fi\n" : "", out);
 }
 
 static void print_verb(FILE *out, const struct irsafs_program *program, const struct irsafs_verb *v)
 {
-    (void)fputs(".TP\n\\fB", out);
+    (void)fputs(".SS ", out);
     puts_roff(out, v->name);
-    (void)fputs("\\fR", out);
     if (v->words != NULL) {
-        (void)fputs(" \\fI", out);
+        (void)fputs(" ", out);
         puts_roff(out, v->words);
-        (void)fputs("\\fR", out);
     }
     (void)fputs("\n", out);
+    if (v == program->plain) {
+        (void)fputs("Also without a verb.\n", out);
+    }
     print_about(out, program, v->about);
     for (size_t t = 0; t < IRSAFS_VERB_TABLES_MAX && v->tables[t] != NULL; t++) {
-        (void)fprintf(out, "%s\\fI%s\\fR", t == 0 ? "Options: " : ", ", v->tables[t]->title);
+        (void)fprintf(out, "%s\\fI%s\\fR", t == 0 ? ".sp\nOptions: " : ", ", v->tables[t]->title);
     }
     (void)fputs(v->tables[0] != NULL ? ".\n" : "", out);
 }

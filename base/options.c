@@ -67,21 +67,21 @@ static bool parse_bool(const char *text, bool *ret_value)
 
 static bool parse_level(const char *text, int *ret_level)
 {
-    static const struct {
-        const char *name;
-        enum irsafs_log_level level;
-    } levels[] = {{"debug", IRSAFS_LOG_DEBUG},
-                  {"info", IRSAFS_LOG_INFO},
-                  {"warn", IRSAFS_LOG_WARN},
-                  {"warning", IRSAFS_LOG_WARN},
-                  {"error", IRSAFS_LOG_ERROR}};
-    for (size_t i = 0; i < IRSAFS_COUNT(levels); i++) {
-        if (strcasecmp(text, levels[i].name) == 0) {
-            *ret_level = (int)levels[i].level;
-            return true;
-        }
+    enum irsafs_log_level level;
+    bool good = irsafs_log_level_parse(text, &level);
+    *ret_level = good ? (int)level : *ret_level;
+    return good;
+}
+
+/* At once: what is warned about while the rest is parsed has it, too. */
+static bool take_format(const char *text)
+{
+    enum irsafs_log_format format;
+    bool good = irsafs_log_format_parse(text, &format);
+    if (good) {
+        irsafs_log_set_format(format);
     }
-    return false;
+    return good;
 }
 
 static bool parse_mode(const char *text, int64_t *ret_mode)
@@ -100,20 +100,46 @@ static bool parse_mode(const char *text, int64_t *ret_mode)
     return mode <= 0777;
 }
 
-static const char *wanted_form(const struct irsafs_option *o)
+enum { FORM_SIZE = 96 };
+
+/* As a flag would take it, in the largest unit that divides it: "15m". */
+static void show_duration(int64_t ms, char ret_text[24])
 {
+    static const struct {
+        int64_t ms;
+        const char *unit;
+    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+    size_t i = 0;
+    while (ms % units[i].ms != 0 || (ms == 0 && units[i].ms > 1000)) {
+        i++;
+    }
+    (void)snprintf(ret_text, 24, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+}
+
+/* What a value must be, for a message. */
+static const char *wanted_form(const struct irsafs_option *o, char ret_text[FORM_SIZE])
+{
+    char min[24];
+    char max[24];
     switch (o->type) {
     case IRSAFS_OPT_FLAG:
         return "on or off";
     case IRSAFS_OPT_STRING:
         return o->values != NULL ? o->values : "not empty";
     case IRSAFS_OPT_DURATION:
-        return "a duration such as 500ms, 2s, 15m or 24h";
+        show_duration(o->min, min);
+        show_duration(o->max, max);
+        (void)snprintf(ret_text, FORM_SIZE, "a time with a unit (ms, s, m, h) from %s to %s", min,
+                       max);
+        return ret_text;
     case IRSAFS_OPT_UINT:
-        return "a number";
+        (void)snprintf(ret_text, FORM_SIZE, "a number from %lld to %lld", (long long)o->min,
+                       (long long)o->max);
+        return ret_text;
     case IRSAFS_OPT_MODE:
         return "octal permission bits such as 0444";
     case IRSAFS_OPT_LEVEL:
+    case IRSAFS_OPT_LOG_FORMAT:
         return irsafs_option_values(o);
     }
     return "";
@@ -156,6 +182,8 @@ static bool store(const struct irsafs_option *o, void *settings, const char *val
         return parse_mode(value, field);
     case IRSAFS_OPT_LEVEL:
         return parse_level(value, field);
+    case IRSAFS_OPT_LOG_FORMAT:
+        return take_format(value);
     case IRSAFS_OPT_DURATION:
         if (!irsafs_duration_parse(value, &number)) {
             return false;
@@ -180,6 +208,7 @@ from_environment(const struct irsafs_option *o, void *settings, struct irsafs_er
     const char *at = o->env;
     while (at != NULL && *at != '\0') {
         char name[64];
+        char form[FORM_SIZE];
         bool shared = *at == '?';
         at += shared ? 1 : 0;
         size_t len = strcspn(at, " ");
@@ -198,7 +227,7 @@ from_environment(const struct irsafs_option *o, void *settings, struct irsafs_er
         }
         if (!shared) {
             return irsafs_error_set(err, IRSAFS_E_BAD_VALUE, "%s=%.64s is not %s", name, value,
-                                    wanted_form(o));
+                                    wanted_form(o, form));
         }
         irsafs_log(IRSAFS_LOG_WARN, "setting_ignored", IRSAFS_LOG_TEXT("name", name),
                    IRSAFS_LOG_TEXT("value", value));
@@ -323,10 +352,14 @@ static enum irsafs_code from_flag(struct parse *p, int argc, char **argv, int *a
         }
         value = argv[++*at];
     }
+    char form[FORM_SIZE];
     if (!store(o, table->settings, value)) {
-        return irsafs_error_set(p->err, IRSAFS_E_BAD_FLAG_VALUE, "--%s: '%.64s' is not %s%s",
-                                o->name, value, wanted_form(o),
-                                o->max > 0 ? " in the allowed range" : "");
+        if (*value == '\0') {
+            return irsafs_error_set(p->err, IRSAFS_E_BAD_FLAG_VALUE, "--%s: the value is empty",
+                                    o->name);
+        }
+        return irsafs_error_set(p->err, IRSAFS_E_BAD_FLAG_VALUE, "--%s: '%.64s' is not %s", o->name,
+                                value, wanted_form(o, form));
     }
     return note_given(p, table->given, argv + first, (size_t)*at + 1 - (size_t)first);
 }

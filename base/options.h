@@ -15,24 +15,27 @@
  * place that calls getenv(3). */
 
 enum irsafs_option_type {
-    IRSAFS_OPT_FLAG,     /* bool; in the environment on|off|true|false|yes|no|1|0 */
-    IRSAFS_OPT_STRING,   /* const char *, not empty; points into argv or the environment */
-    IRSAFS_OPT_DURATION, /* int64_t milliseconds: 500ms, 2s, 15m, 24h */
-    IRSAFS_OPT_UINT,     /* int64_t, decimal */
-    IRSAFS_OPT_MODE,     /* int64_t, octal permission bits */
-    IRSAFS_OPT_LEVEL,    /* int (enum irsafs_log_level), any case */
+    IRSAFS_OPT_FLAG,       /* bool; in the environment on|off|true|false|yes|no|1|0 */
+    IRSAFS_OPT_STRING,     /* const char *, not empty; points into argv or the environment */
+    IRSAFS_OPT_DURATION,   /* int64_t milliseconds: 500ms, 2s, 15m, 24h */
+    IRSAFS_OPT_UINT,       /* int64_t, decimal */
+    IRSAFS_OPT_MODE,       /* int64_t, octal permission bits */
+    IRSAFS_OPT_LEVEL,      /* int (enum irsafs_log_level), any case */
+    IRSAFS_OPT_LOG_FORMAT, /* no field: it is the log's own, and takes effect at once */
 };
 
 struct irsafs_option {
     const char *name; /* without the dashes */
-    char letter;      /* short form of a FLAG, as in -q; NUL: none */
     const char *env; /* names, separated by blanks; NULL: none. A name with a leading '?' belongs to
                          others too: a bad value there is warned about and ignored */
     enum irsafs_option_type type;
-    size_t offset;      /* of the field in the settings struct */
-    int64_t min, max;   /* for DURATION (ms) and UINT */
-    const char *arg;    /* placeholder in --help; NULL for flags. PATH: a file, DIR: a folder */
-    const char *values; /* for STRING: all that it may be, as "one, two or three"; NULL: anything */
+    char letter;      /* short form of a FLAG, as in -q; NUL: none */
+    size_t offset;    /* of the field in the settings struct */
+    int64_t min, max; /* for DURATION (ms) and UINT */
+    const char *arg;  /* placeholder in --help; NULL for flags. PATH: a file, DIR: a folder */
+    const char
+        *values; /* for STRING and LOG_FORMAT: all that it may be, as "one, two or three"; NULL:
+                           anything */
     const char *shown_default; /* as --help shows it; NULL: none */
     const char *help;          /* <= 46 characters a line, lines separated by \n */
 };

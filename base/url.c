@@ -14,18 +14,19 @@ static bool is_host_char(char c, bool in_brackets)
     return irsafs_is_alnum(c) || c == '-' || c == '.' || c == '_';
 }
 
-/* [":" 1*5DIGIT]; returns what comes after it, NULL on anything else that begins with ':'. */
-static const char *skip_port(const char *at)
+/* [":" 1*5DIGIT]; returns what comes after it, NULL on anything else that begins with ':'. *port stays when
+ * there is none. */
+static const char *take_port(const char *at, unsigned *port)
 {
     if (*at != ':') {
         return at;
     }
-    unsigned port = 0;
     size_t digits = 0;
+    *port = 0;
     for (at++; irsafs_is_digit(*at) && digits < 6; at++, digits++) {
-        port = port * 10 + (unsigned)(*at - '0');
+        *port = *port * 10 + (unsigned)(*at - '0');
     }
-    return digits > 0 && port > 0 && port <= 65535 ? at : NULL;
+    return digits > 0 && *port > 0 && *port <= 65535 ? at : NULL;
 }
 
 static bool is_path(const char *at)
@@ -60,7 +61,8 @@ bool irsafs_url_parse(const char *text, struct irsafs_url *ret_url)
     if (url.host.len < 1 || url.host.len > HOST_MAX || (brackets && *at++ != ']')) {
         return false;
     }
-    at = skip_port(at);
+    url.port = url.https ? 443 : 80;
+    at = take_port(at, &url.port);
     if (at == NULL || !is_path(at)) {
         return false;
     }

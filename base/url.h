@@ -11,6 +11,7 @@
 struct irsafs_url {
     bool https;
     struct irsafs_str host; /* without the brackets of an IPv6 address */
+    unsigned port;          /* also when it is the scheme's default */
 };
 
 /* The whole grammar that we accept, stricter than RFC 3986, so that no two parsers read a URL

@@ -48,14 +48,18 @@ int irsafs_check(const char *program, const char *path, const char *token_path)
         enum irsafs_code code = errnum == EFBIG ? IRSAFS_E_TOO_BIG : IRSAFS_E_BAD_VALUE;
         (void)irsafs_error_set(&err, code, "%.150s: %s", path,
                                errnum == EINVAL ? "not a regular file" : strerrordesc_np(errnum));
-        return irsafs_error_report(program, &err);
+        return irsafs_error_report_with(program, &err,
+                                        "give a regular file of at most 1 MiB that you may read");
     }
     enum irsafs_code code = irsafs_config_rewrite((struct irsafs_str){text.data, text.len},
                                                   token_path, &out, &result, &err);
     size_t n_findings = print_findings(&result);
     if (code != IRSAFS_OK) {
         (void)fflush(stdout);
-        return irsafs_error_report(program, &err);
+        return irsafs_error_report_with(program, &err,
+                                        err.code == IRSAFS_E_MEMORY
+                                            ? irsafs_code_remedy(err.code)
+                                            : "correct the file: irsafs would not serve this");
     }
     if (n_findings > 0) {
         (void)printf("%s: %zu finding(s)\n", path, n_findings);

@@ -277,8 +277,12 @@ connect_failure(const struct transfer *t, bool *refused, struct irsafs_error *er
     long errnum = 0;
     (void)curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &errnum);
     *refused = errnum == ECONNREFUSED;
-    return irsafs_error_set(err, IRSAFS_E_CONNECT, "connection to %.100s: %s", t->host,
-                            errnum > 0 ? strerrordesc_np((int)errnum) : "no way there");
+    const char *reason = errnum > 0 ? strerrordesc_np((int)errnum) : "no way there";
+    if (t->request->proxy != NULL) {
+        return irsafs_error_set(err, IRSAFS_E_CONNECT, "connection to the proxy: %s", reason);
+    }
+    return irsafs_error_set(err, IRSAFS_E_CONNECT, "connection to %.100s port %u: %s", t->host,
+                            t->url.port, reason);
 }
 
 /* libcurl's code in our words. The groups follow what a user can do about them; codes of protocols

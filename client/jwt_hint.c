@@ -104,7 +104,8 @@ static void take_text(const json_t *value, char text[256])
     const char *more = json_string_value(value);
     size_t len = strlen(text);
     if (more != NULL && len + (len > 0 ? 1 : 0) + strlen(more) < 256) {
-        (void)snprintf(text + len, 256 - len, "%s%s", len > 0 ? " " : "", more);
+        memcpy(text + len, " ", len > 0 ? 1 : 0);
+        memcpy(text + len + (len > 0 ? 1 : 0), more, strlen(more) + 1);
     }
 }
 

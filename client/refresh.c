@@ -64,6 +64,10 @@ static enum irsafs_code read_answer(const struct irsafs_buf *body,
                                .change = json_is_true(changed) ? CHANGED : SAME};
         return IRSAFS_OK;
     }
+    if (status == 503) {
+        return irsafs_error_set(err, IRSAFS_E_NO_ANSWER_YET,
+                                "irsafs has too many callers, or is stopping");
+    }
     enum irsafs_code code =
         status != 200 ? told_error(json_object_get(doc, "error"), err) : IRSAFS_OK;
     return code != IRSAFS_OK
@@ -96,7 +100,7 @@ refresh_control(const struct irsafs_client_line *line, struct result *ret, struc
 
 static int touch(const void *arg, int out)
 {
-    int dir;
+    int dir = -1;
     int errnum = irsafs_daemon_open_files(arg, &dir);
     (void)out;
     return errnum != 0                                                 ? errnum
@@ -107,7 +111,7 @@ static int touch(const void *arg, int out)
 /* The whole text of config: a look, which waits for a new one. */
 static int look(const void *arg, int out)
 {
-    int dir;
+    int dir = -1;
     struct stat st;
     char chunk[4096];
     int errnum = irsafs_daemon_open_files(arg, &dir);
@@ -289,13 +293,14 @@ int irsafs_refresh_main(const char *program, const struct irsafs_client_line *li
     if (!line->refresh.wait && source == IRSAFS_DAEMON_FILES) {
         if (touch_files(line, &err) == IRSAFS_OK) {
             irsafs_daemon_mountpoint(&line->daemon, path);
-            irsafs_show("", 0, "asked for: the next look at %s/config gets a new text", path);
+            irsafs_show("", 0, "asked for a new text: the next look at %s/config gets it", path);
         }
         return finish(program, &err);
     }
     enum irsafs_code code = source == IRSAFS_DAEMON_CONTROL ? refresh_control(line, &result, &err)
                                                             : refresh_files(line, &result, &err);
     if (code == IRSAFS_OK) {
+        err.code = IRSAFS_OK; /* what stood there on the way */
         show(&result);
     }
     return finish(program, &err);

@@ -77,9 +77,16 @@ static enum irsafs_code id_from_labels(const struct labels *labels,
     return IRSAFS_OK;
 }
 
-static enum irsafs_code id_from_environment(struct irsafs_run *run, struct irsafs_error *err)
+/* labels: the file that does not have it, NULL: none was looked at. */
+static enum irsafs_code
+id_from_environment(const char *labels, struct irsafs_run *run, struct irsafs_error *err)
 {
     const char *value = irsafs_env("DOMINO_RUN_ID");
+    if (value == NULL && labels != NULL) {
+        return irsafs_error_set(err, IRSAFS_E_NO_RUN_ID,
+                                "labels file %.90s has no %s, and no run id is set", labels,
+                                wanted.of[EXECUTION_ID].key);
+    }
     if (value == NULL) {
         return irsafs_error_set(err, IRSAFS_E_NO_RUN_ID,
                                 "neither labels nor settings say which run this is");
@@ -105,7 +112,7 @@ enum irsafs_code irsafs_run_find(const struct irsafs_client_settings *settings,
                                  struct irsafs_run *ret_run,
                                  struct irsafs_error *err)
 {
-    struct irsafs_run run = {.from = "--run-id"};
+    struct irsafs_run run = {.from = "--run-id or IRSAFS_RUN_ID"};
     struct labels labels = wanted;
     bool found = settings->run_id != NULL && take(run.id, settings->run_id);
     if (settings->labels != NULL) {
@@ -120,7 +127,7 @@ enum irsafs_code irsafs_run_find(const struct irsafs_client_settings *settings,
         code = id_from_labels(&labels, &run, &found, err);
     }
     if (code == IRSAFS_OK && !found) {
-        code = id_from_environment(&run, err);
+        code = id_from_environment(settings->labels, &run, err);
     }
     if (code == IRSAFS_OK) {
         *ret_run = run;

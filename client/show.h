@@ -14,7 +14,7 @@ enum { IRSAFS_SPAN_SIZE = 32 };
 void irsafs_show_span(int64_t ms, char ret_text[IRSAFS_SPAN_SIZE]);
 
 /* A paragraph on stdout that begins with head, folded at blanks; further lines begin with `indent` blanks.
- * Foreign bytes may be in it: what is not printable ASCII becomes '?'. */
+ * Foreign bytes may be in it, but not in head: what is not printable ASCII becomes '?'. */
 void irsafs_show(const char *head, size_t indent, const char *fmt, ...) IRSAFS_PRINTF(3, 4);
 
 /* The seconds since 1970 of "2026-01-31T03:00:00Z"; -1 when it is no such time. */

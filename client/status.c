@@ -40,13 +40,13 @@ static const struct {
 } states[] = {
     {"fresh", 0, 0, "works", "works"},
     {"aging", 0, 0, "works", "works"},
-    {"stale", STALE, STALE, "stale: the last good text is served", "stale"},
+    {"stale", STALE, STALE, "is stale: the last good text is served", "is stale"},
     {"pending", 0, NOTHING, "works: a new text is on its way",
-     "nothing to serve yet: the first text is on its way"},
+     "has nothing to serve yet: the first text is on its way"},
     {"empty", 0, NOTHING, "works: the next look gets a new text",
-     "nothing to serve yet: nobody has looked at config"},
-    {"none", NOTHING, NOTHING, "nothing to serve: config holds comments only",
-     "nothing to serve: config holds comments only"},
+     "has nothing to serve yet: nobody has looked at config"},
+    {"none", NOTHING, NOTHING, "has nothing to serve: config holds comments only",
+     "has nothing to serve: config holds comments only"},
 };
 
 static size_t find_state(const json_t *doc)
@@ -59,19 +59,22 @@ static size_t find_state(const json_t *doc)
     return i;
 }
 
-/* "2026-01-31T03:00:00Z, 10m 2s ago" */
-static void show_time(const char *head, const char *text, const char *past, const char *future)
+/* lead and "2026-01-31T03:00:00Z, 10m 2s ago"; future: what stands before the span when the time is to come,
+ * NULL: it cannot be. */
+static void show_time(
+    const char *head, const char *lead, const char *text, const char *past, const char *future)
 {
     char span[IRSAFS_SPAN_SIZE];
     int64_t then_s = irsafs_show_parse_time(text);
     int64_t left_s = then_s - (int64_t)irsafs_clock_real().tv_sec;
+    bool ahead = future != NULL && left_s >= 0;
     if (then_s < 0) {
-        irsafs_show(head, INDENT, "%s", text);
+        irsafs_show(head, INDENT, "%s%s", lead, text);
         return;
     }
     irsafs_show_span(left_s * 1000, span);
-    irsafs_show(head, INDENT, "%s, %s%s%s", text, left_s < 0 ? "" : future, span,
-                left_s < 0 ? past : "");
+    irsafs_show(head, INDENT, "%s%s, %s%s%s", lead, text, ahead ? future : "", span,
+                ahead ? "" : past);
 }
 
 static void show_verdict(const json_t *doc, size_t state)
@@ -116,7 +119,7 @@ static void show_error(const json_t *doc)
     long number = strncmp(code, "IRSAFS-E", 8) == 0 ? strtol(code + 8, NULL, 10) : 0;
     irsafs_show("  why         ", INDENT, "%s (%s)", message, code);
     if (text_of(error, "since") != NULL) {
-        show_time("  since       ", text_of(error, "since"), " ago", "in ");
+        show_time("  since       ", "", text_of(error, "since"), " ago", NULL);
     }
     if (irsafs_code_from_number(number) == (enum irsafs_code)number) {
         irsafs_show("  what to do  ", INDENT, "%s", irsafs_code_remedy((enum irsafs_code)number));
@@ -151,7 +154,7 @@ static void show_service(const json_t *doc)
 {
     static const struct {
         const char *tls, *words;
-    } kinds[] = {{"verified", "certificate verified"},
+    } kinds[] = {{"verified", "only with a valid certificate"},
                  {"insecure", "certificate NOT verified: anybody on the way can read the token"},
                  {"none", "no TLS: anybody on the way can read the token"}};
     const json_t *endpoint = json_object_get(doc, "endpoint");
@@ -166,12 +169,21 @@ static void show_service(const json_t *doc)
     }
 }
 
+/* Whether the service refused a token that had ended before. */
+static bool is_old_when_it_came(const json_t *error, const char *expires)
+{
+    const char *code = text_of(error, "code");
+    const char *since = text_of(error, "since");
+    return code != NULL && since != NULL && strcmp(code, "IRSAFS-E404") == 0 &&
+           irsafs_show_parse_time(expires) < irsafs_show_parse_time(since);
+}
+
 static void show_token(const json_t *doc)
 {
     const json_t *token = json_object_get(doc, "token");
     const char *source = text_of(token, "source");
     const char *expires = text_of(token, "expires_at");
-    char head[64];
+    char lead[64];
     if (source == NULL) {
         return;
     }
@@ -179,8 +191,11 @@ static void show_token(const json_t *doc)
         irsafs_show("  token       ", INDENT, "from %s, does not say when it ends", source);
         return;
     }
-    (void)snprintf(head, sizeof(head), "  token       from %.16s, ends ", source);
-    show_time(head, expires, " ago: the next fetch takes a new one", "in ");
+    bool old = is_old_when_it_came(json_object_get(doc, "error"), expires);
+    (void)snprintf(lead, sizeof(lead), "from %.16s, %s ", source, old ? "ended" : "ends");
+    show_time("  token       ", lead, expires,
+              old ? " ago: its source gives an old one" : " ago: the next fetch takes a new one",
+              "in ");
 }
 
 static void show_control(const json_t *doc)
@@ -206,8 +221,12 @@ static void show(const json_t *doc, size_t state, const char *asked)
     (void)number_of(doc, "generation", &generation);
     (void)number_of(doc, "bytes", &bytes);
     (void)number_of(doc, "pid", &pid);
-    irsafs_show("  config      ", INDENT, "%s/config, generation %lld, %lld bytes",
-                text_of(doc, "mountpoint"), (long long)generation, (long long)bytes);
+    if (generation > 0) {
+        irsafs_show("  config      ", INDENT, "%s/config, generation %lld, %lld bytes",
+                    text_of(doc, "mountpoint"), (long long)generation, (long long)bytes);
+    } else {
+        irsafs_show("  config      ", INDENT, "%s/config", text_of(doc, "mountpoint"));
+    }
     show_dropped(doc);
     if (run != NULL) {
         irsafs_show("  run         ", INDENT, "%s", run);

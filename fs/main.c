@@ -114,12 +114,12 @@ static const struct irsafs_program program = {
     .name = "irsafs",
     .title = "your AWS config as a file that is generated when it is read",
     .next = "In a Domino pod everything is set in the environment:\n"
-            "\n"
             "  % mount /var/run/.aws &\n"
             "  cat /var/run/.aws/config\n"
             "  touch /var/run/.aws/refresh    my roles have changed: a new config, please\n"
             "  % refresh --wait          the same, and tell me the result\n"
-            "  % status                  when something looks wrong; then: % doctor\n"
+            "  % status                  when something looks wrong\n"
+            "  % doctor                  when status does not say enough\n"
             "\n"
             "'% VERB --help' has the options, 'man irsafs' everything.\n",
     .verbs = verbs,
@@ -207,9 +207,8 @@ int main(int argc, char **argv)
         }
     }
     if (argc < 2) {
-        (void)irsafs_error_set(
-            &err, IRSAFS_E_USAGE,
-            "no verb: 'irsafs mount' serves, 'irsafs status' tells, 'irsafs help' shows all");
+        irsafs_next_print(stderr, &program);
+        (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "no verb: 'irsafs help' lists them");
     } else if (argv[1][0] == '-') {
         unknown_flag(argv[1], &err);
     } else {

@@ -39,6 +39,7 @@ struct settings {
     int64_t fd_timeout_ms;
     int64_t linger_ms;
     int log_level;
+    const char *log_dir;
 };
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -225,6 +226,20 @@ static const struct irsafs_option mount_options[] = {
      .arg = "PATH",
      .shown_default = "beside irsafs, else in PATH",
      .help = "the program that fetches"},
+    {.name = "log-format", /* before what may be warned about */
+     .env = "IRSAFS_LOG_FORMAT",
+     .type = IRSAFS_OPT_LOG_FORMAT,
+     .arg = "FORMAT",
+     .values = "auto, json or text",
+     .shown_default = "auto",
+     .help = "json, text, or auto: text on a terminal"},
+    {.name = "log-dir",
+     .env = "IRSAFS_LOG_DIR",
+     .type = IRSAFS_OPT_STRING,
+     .offset = FIELD(log_dir),
+     .arg = "DIR",
+     .shown_default = "/var/log/irsa",
+     .help = "where this folder exists the log is also\nappended to app.log in it"},
     {.name = "log-level",
      .env = "IRSAFS_LOG_LEVEL ?LOG_LEVEL",
      .type = IRSAFS_OPT_LEVEL,
@@ -372,6 +387,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .layout = "root",
         .fd_timeout_ms = SECOND * 120,
         .log_level = IRSAFS_LOG_INFO,
+        .log_dir = "/var/log/irsa",
     };
     struct irsafs_option_table tables[] = {
         freshness_table,
@@ -471,7 +487,6 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
         .gid = (gid_t)p->settings.gid,
         .config_mode = (mode_t)p->settings.config_mode,
         .refresh_mode = (mode_t)p->settings.refresh_mode,
-        .log_level = p->settings.log_level,
         .sandbox = (int)sandbox,
         .mode = p->mode.mode,
         .layout = p->layout,
@@ -488,7 +503,8 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
     copy_path(ret->client, sizeof(ret->client), p->client_path);
 }
 
-static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
+static enum irsafs_code
+serve(const struct plan *p, struct irsafs_logs *logs, struct irsafs_error *err)
 {
     int fuse_fd = -1;
     static struct irsafs_worker_settings worker;
@@ -510,6 +526,7 @@ static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
         .worker = &worker,
         .fuse_fd = fuse_fd,
         .client_argv = client_argv,
+        .logs = logs,
         .uid = (uid_t)p->settings.worker_uid,
         .linger_ms = p->settings.linger_ms,
     };
@@ -520,15 +537,20 @@ static enum irsafs_code serve(const struct plan *p, struct irsafs_error *err)
  * until the supervisor can take them. */
 static void set_signals(void)
 {
-    static const int ignored[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int ignored[] = {SIGUSR2, SIGPIPE, SIGTTOU, SIGXFSZ};
+    static const int awaited[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
     sigset_t block;
     for (size_t i = 0; i < IRSAFS_COUNT(ignored); i++) {
         (void)signal(ignored[i], SIG_IGN);
     }
     (void)sigemptyset(&block);
-    (void)sigaddset(&block, SIGTERM);
-    (void)sigaddset(&block, SIGINT);
+    for (size_t i = 0; i < IRSAFS_COUNT(awaited); i++) {
+        (void)sigaddset(&block, awaited[i]);
+    }
     (void)sigprocmask(SIG_BLOCK, &block, NULL);
+    for (size_t i = 0; i < IRSAFS_COUNT(awaited); i++) {
+        (void)signal(awaited[i], SIG_DFL); /* ignored (nohup), it would not be seen */
+    }
 }
 
 /* Our environment may hold an API key, which is for the client: no core, no debugger and no look into
@@ -540,23 +562,51 @@ static void be_discreet(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* In our own mount a file would have us wait for our own answer. */
+static bool is_at_or_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    while (len > 1 && folder[len - 1] == '/') {
+        len--;
+    }
+    return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
+static void open_log(const struct plan *p, struct irsafs_logs *logs)
+{
+    logs->level = (enum irsafs_log_level)p->settings.log_level;
+    if (!is_at_or_below(p->settings.log_dir, p->wanted)) {
+        irsafs_applog_open(&logs->file, p->settings.log_dir);
+    }
+}
+
 int irsafs_mount_main(int argc, char **argv)
 {
     static struct plan plan; /* static: three paths are too much for a stack to be proud of */
+    struct irsafs_logs logs = {.file = IRSAFS_APPLOG_INIT};
     struct irsafs_error err = {.code = IRSAFS_OK};
+    enum irsafs_log_format format;
     /* Ignored, which is inherited, it would mean that nobody tells us of deaths. */
     (void)signal(SIGCHLD, SIG_DFL);
+    if (irsafs_log_format_parse(irsafs_env("IRSAFS_LOG_FORMAT"), &format) ||
+        irsafs_log_format_parse("auto", &format)) {
+        irsafs_log_set_format(format); /* for what is said of the flags */
+    }
     enum irsafs_code code = parse(&plan, argc, argv, &err);
     if (code == IRSAFS_OK && plan.help) {
         return 0;
     }
     if (code == IRSAFS_OK) {
+        irsafs_log_own_stderr();
+        open_log(&plan, &logs);
         code = prepare(&plan, &err);
     }
     if (code == IRSAFS_OK) {
         set_signals();
         be_discreet();
-        code = serve(&plan, &err);
+        code = serve(&plan, &logs, &err);
     }
-    return code == IRSAFS_OK ? 0 : irsafs_error_report("irsafs", &err);
+    int status = code == IRSAFS_OK ? 0 : irsafs_log_end("irsafs", &err);
+    irsafs_applog_close(&logs.file);
+    return status;
 }

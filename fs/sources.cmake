@@ -29,6 +29,7 @@ set(IRSAFS_SOURCES
     fs/fuse/version.c
     fs/notifier/notifier.c
     fs/shared/address.c
+    fs/super/applog.c
     fs/super/child.c
     fs/super/connection.c
     fs/super/copy.c
@@ -36,15 +37,17 @@ set(IRSAFS_SOURCES
     fs/super/environment.c
     fs/super/flight.c
     fs/super/folder.c
-    fs/super/kept.c
     fs/super/linger.c
     fs/super/listener.c
+    fs/super/logs.c
     fs/super/mountpoint.c
     fs/super/post.c
+    fs/super/process.c
     fs/super/receive.c
     fs/super/spawn.c
     fs/super/supervisor.c
     fs/super/volume.c
+    fs/super/watch.c
     fs/worker/answer.c
     fs/worker/connections.c
     fs/worker/control.c

@@ -248,9 +248,9 @@ static const struct clash {
      "unset it in this container: boto3 and Go fail without a profile, Go also with AWS_PROFILE"},
     {keys, "AWS_ACCESS_KEY_ID or its like: most SDKs prefer these keys",
      "unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"},
-    {container_credentials, "AWS_CONTAINER_CREDENTIALS_*: taken by SDKs that find no profile",
+    {container_credentials, "AWS_CONTAINER_CREDENTIALS_*: SDKs without a profile take it",
      "unset it in this container: JS, Java and Rust say nothing when they take it"},
-    {node_role, "AWS_EC2_METADATA_DISABLED is not true: the node's role counts",
+    {node_role, "AWS_EC2_METADATA_DISABLED is not true: node's role counts",
      "set AWS_EC2_METADATA_DISABLED=true: some SDKs take the node's role when they find no "
      "profile, and say nothing"},
     {sts_url, "AWS_ENDPOINT_URL_STS breaks every profile in the CRT",

@@ -80,6 +80,34 @@ void irsafs_board_error(struct irsafs_board *board,
     add_error(board, level, err, "%s (IRSAFS-E%03d)", err->message, (int)err->code);
 }
 
+static bool is_finding_of(const struct irsafs_finding *f, size_t first, size_t end)
+{
+    unsigned level;
+    memcpy(&level, &f->level, sizeof(level)); /* it may be none */
+    return f->check >= first && f->check < end && level < IRSAFS_LEVELS;
+}
+
+void irsafs_board_take(struct irsafs_board *board,
+                       const struct irsafs_board *before,
+                       size_t first,
+                       size_t end)
+{
+    const struct irsafs_board left = *board;
+    *board = *before;
+    board->check = left.check >= first && left.check < end ? left.check : first;
+    board->profile_missing = left.profile_missing;
+    for (size_t i = before->n; i < left.n && i < IRSAFS_FINDINGS_MAX; i++) {
+        struct irsafs_finding f = left.findings[i];
+        if (is_finding_of(&f, first, end)) {
+            f.text[sizeof(f.text) - 1] = '\0';
+            f.remedy[sizeof(f.remedy) - 1] = '\0';
+            clean(f.text);
+            clean(f.remedy);
+            board->findings[board->n++] = f;
+        }
+    }
+}
+
 bool irsafs_board_is_good(const struct irsafs_board *board, size_t check)
 {
     bool found = false;

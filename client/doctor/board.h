@@ -67,6 +67,14 @@ void irsafs_board_error(struct irsafs_board *board,
                         enum irsafs_level level,
                         const struct irsafs_error *err);
 
+/* After a process that talks to others, and that they may have taken over, has run the checks first to
+ * end - 1: `before`, and of what it left the well-formed findings of these checks, where it has come
+ * to, and profile_missing. */
+void irsafs_board_take(struct irsafs_board *board,
+                       const struct irsafs_board *before,
+                       size_t first,
+                       size_t end);
+
 /* Whether this check has ended well enough for those that need it. */
 bool irsafs_board_is_good(const struct irsafs_board *board, size_t check);
 

@@ -216,8 +216,9 @@ void irsafs_doctor_tcp(struct irsafs_doctor *d)
     if (d->probed == IRSAFS_OK) {
         irsafs_board_ok(d->board, "connected to %s", d->peer.address);
     } else if (d->probed == IRSAFS_E_TIMEOUT) {
-        (void)irsafs_error_set(&timeout, IRSAFS_E_CONNECT, "connection to %.100s: no answer",
-                               d->host);
+        (void)irsafs_error_set(&timeout, IRSAFS_E_CONNECT,
+                               "connection to %.100s port %u: no answer", d->host,
+                               d->endpoint.port);
         irsafs_board_error(d->board, IRSAFS_LEVEL_FAIL, &timeout);
     } else {
         irsafs_board_error(d->board, IRSAFS_LEVEL_FAIL, &d->probe_error);

@@ -111,7 +111,7 @@ void irsafs_doctor_settings(struct irsafs_doctor *d)
 
 void irsafs_doctor_fuse(struct irsafs_doctor *d)
 {
-    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = irsafs_fuse_open(0);
     if (fd >= 0) {
         irsafs_board_ok(d->board, "/dev/fuse opens");
     } else if (d->board->life == IRSAFS_LIFE_ALIVE) {
@@ -209,7 +209,18 @@ static void judge_status(struct irsafs_board *b, const json_t *doc, const char *
                           text_of(error, "message"), text_of(error, "code"));
         return;
     }
-    irsafs_board_ok(b, "%.20s (asked %s)", state, source);
+    irsafs_board_ok(b, "%.20s%s (asked %s)", state,
+                    strcmp(state, "empty") == 0 ? ": nobody has looked at config yet" : "", source);
+}
+
+static void judge_endpoint(struct irsafs_board *b, const json_t *control)
+{
+    if (strcmp(text_of(control, "state"), "taken") == 0) {
+        irsafs_board_note(b, IRSAFS_LEVEL_WARN,
+                          "end who listens there ('ss -ltnp'), or choose another --control; irsafs "
+                          "tries again by itself",
+                          "its port %.60s is taken by somebody else", text_of(control, "address"));
+    }
 }
 
 void irsafs_doctor_daemon(struct irsafs_doctor *d)
@@ -231,6 +242,7 @@ void irsafs_doctor_daemon(struct irsafs_doctor *d)
     (void)snprintf(b->served, sizeof(b->served), "%s", text_of(doc, "mountpoint"));
     judge_status(b, doc,
                  source == IRSAFS_DAEMON_CONTROL ? "over its endpoint" : "through its mount");
+    judge_endpoint(b, json_object_get(doc, "control"));
     json_decref(doc);
 }
 

@@ -110,9 +110,13 @@ static void walk_row(struct irsafs_doctor *d, size_t first, size_t end)
 {
     struct irsafs_buf nothing = IRSAFS_BUF_INIT(1);
     const struct row row = {d, first, end};
+    const struct irsafs_board before = *d->board;
     d->board->check = first;
     d->deadline_ms = irsafs_clock_boot_ms() + checks[first].limit_ms;
     int errnum = irsafs_deadline_run(run_row, &row, d->deadline_ms, &nothing);
+    if (checks[first].place == FETCH) {
+        irsafs_board_take(d->board, &before, first, end);
+    }
     if (errnum != 0) {
         note_end(d->board, errnum);
         while (++d->board->check < end) {

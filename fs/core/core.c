@@ -500,6 +500,12 @@ bool irsafs_core_lookup_status(struct irsafs_core *c,
     return true;
 }
 
+void irsafs_core_status_changed(struct irsafs_core *c)
+{
+    begin(c);
+    c->changes++;
+}
+
 void irsafs_core_publish_status(struct irsafs_core *c,
                                 struct irsafs_str document,
                                 int64_t now_ms,

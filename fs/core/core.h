@@ -81,6 +81,8 @@ irsafs_core_lookup_config(struct irsafs_core *core, int64_t now_ms, struct times
 bool irsafs_core_lookup_status(struct irsafs_core *core,
                                int64_t now_ms,
                                struct irsafs_entry *ret_entry) IRSAFS_MUST_CHECK;
+/* What the document shows has changed outside the core: the last one is not used again. */
+void irsafs_core_status_changed(struct irsafs_core *core);
 /* At most IRSAFS_STATUS_MAX bytes, which are copied. */
 void irsafs_core_publish_status(struct irsafs_core *core,
                                 struct irsafs_str document,
@@ -121,7 +123,6 @@ enum irsafs_look irsafs_core_touch(struct irsafs_core *core,
                                    struct timespec real,
                                    irsafs_waiter_id *ret_waiter) IRSAFS_MUST_CHECK;
 
-/* The reader of a parked request was interrupted: the caller answers EINTR itself. */
 /* A touch that no request of the kernel stands for. */
 struct irsafs_refresh {
     uint64_t epoch;
@@ -133,6 +134,7 @@ irsafs_core_refresh(struct irsafs_core *core, int64_t now_ms, struct timespec re
 /* A flight that began after it has landed, and every look that starts from now on sees what it brought. */
 bool irsafs_core_refreshed(const struct irsafs_core *core, struct irsafs_refresh *refresh);
 
+/* The reader of a parked request was interrupted: the caller answers EINTR itself. */
 void irsafs_core_interrupt(struct irsafs_core *core, irsafs_waiter_id waiter);
 void irsafs_core_forget(struct irsafs_core *core, uint64_t ino, uint64_t n);
 

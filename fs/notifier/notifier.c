@@ -51,8 +51,8 @@ static bool notify(struct irsafs_bell *bell)
     atomic_store(&bell->busy, 0);
     bool gone = error == ENODEV || error == ENOTCONN || error == EPERM;
     if (error != 0 && !gone) {
-        irsafs_log(IRSAFS_LOG_ERROR, "notify_failed",
-                   IRSAFS_LOG_TEXT("error", strerrordesc_np(error)));
+        atomic_store(&bell->error, (uint32_t)error); /* the supervisor says so */
+        atomic_fetch_add(&bell->failures, 1);
     }
     return !gone;
 }
@@ -83,10 +83,10 @@ static void serve(struct irsafs_bell *bell)
 
 int irsafs_notifier_main(int argc, char **argv)
 {
-    static const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int ignored[] = {SIGHUP,  SIGINT,  SIGTERM, SIGUSR1,
+                                  SIGUSR2, SIGPIPE, SIGTTOU, SIGXFSZ};
     struct irsafs_sandbox_report report;
     struct irsafs_error err;
-    (void)argc;
     (void)prctl(PR_SET_NAME, "irsafs-notifier");
     for (size_t i = 0; i < IRSAFS_COUNT(ignored); i++) {
         (void)signal(ignored[i], SIG_IGN); /* these are for the supervisor, which ends us */
@@ -94,13 +94,19 @@ int irsafs_notifier_main(int argc, char **argv)
     struct irsafs_bell *bell =
         mmap(NULL, sizeof(*bell), PROT_READ | PROT_WRITE, MAP_SHARED, IRSAFS_HANDED_BELL, 0);
     enum irsafs_sandbox_mode mode = IRSAFS_SANDBOX_REQUIRED;
+    enum irsafs_log_format format;
     if (bell == MAP_FAILED || !irsafs_sandbox_mode_parse(argv[1], &mode)) {
         (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "irsafs notifier is started by irsafs mount");
         return irsafs_error_report("irsafs", &err);
     }
+    if (argc > 2 && irsafs_log_format_parse(argv[2], &format)) {
+        irsafs_log_set_format(format);
+    }
+    irsafs_log_take_stderr();
     irsafs_places_open();
     if (irsafs_confine_notifier(mode, &report, &err) != IRSAFS_OK) {
-        (void)irsafs_error_report("irsafs-notifier", &err);
+        irsafs_log(IRSAFS_LOG_ERROR, "notifier_failed", IRSAFS_LOG_CODE("code", err.code),
+                   IRSAFS_LOG_TEXT("error", err.message));
         return err.code == IRSAFS_E_SANDBOX ? IRSAFS_STATUS_NOT_CONFINED
                                             : irsafs_code_exit_status(err.code);
     }

@@ -21,7 +21,7 @@
  * it reads nothing of it but two counters, and the bytes of a publication, which it copies: whatever a
  * worker leaves here, the supervisor does not follow it. */
 
-enum { IRSAFS_LAYOUT = 3 }; /* to be raised with every change of what follows */
+enum { IRSAFS_LAYOUT = 4 }; /* to be raised with every change of what follows */
 
 struct irsafs_worker_settings {
     struct irsafs_core_settings core;
@@ -31,7 +31,6 @@ struct irsafs_worker_settings {
     uid_t uid;                 /* owner of the files */
     gid_t gid;
     mode_t config_mode, refresh_mode;
-    int log_level;
     int sandbox;     /* enum irsafs_sandbox_mode */
     uint32_t mode;   /* enum irsafs_mode */
     uint32_t layout; /* enum irsafs_layout; mode mount only */
@@ -65,6 +64,7 @@ struct irsafs_memory {
     struct irsafs_counters counters;
     char last_tls[16];
     uint32_t last_result; /* enum irsafs_code of the last flight: changes are logged once */
+    uint64_t failures;    /* flights that failed, since the last good one */
     uint64_t take_overs;
     struct irsafs_scribed scribed; /* mode FILE */
 };

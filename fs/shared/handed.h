@@ -16,6 +16,7 @@ enum irsafs_handed {
     IRSAFS_HANDED_TOLD,     /* eventfd, notifier to worker: it has been told */
     IRSAFS_HANDED_BLOCK,    /* memory: struct irsafs_block; worker only */
     IRSAFS_HANDED_CONTROL,  /* socket to the supervisor; worker only */
+    IRSAFS_HANDED_LOG,      /* app.log, or /dev/null; worker only */
     IRSAFS_HANDED_PLACES,   /* test build only */
     IRSAFS_HANDED_END,
 };
@@ -31,6 +32,8 @@ struct irsafs_bell {
     _Atomic uint64_t told;  /* the notifier: as many are done */
     _Atomic uint32_t epoch; /* bool, the worker: the kernel has FUSE_NOTIFY_INC_EPOCH */
     _Atomic uint32_t busy;  /* bool, the notifier: one is under way; for tests/places */
+    /* The notifier: how many could not be told, and the last one's errno. */
+    _Atomic uint32_t failures, error;
 };
 
 /* Messages between supervisor and worker: of one size, one per packet, with some descriptors. */
@@ -48,13 +51,14 @@ enum irsafs_order_type {
     IRSAFS_ORDER_PUBLISHED, /* supervisor: it is one, or `code` says why not */
     IRSAFS_ORDER_REFRESH,   /* supervisor: the file `refresh` was touched, head.touches has grown */
     IRSAFS_ORDER_DONE, /* worker: the only fetch is over and in the file; `code` says how it ended */
+    IRSAFS_ORDER_LOG,  /* supervisor: log from `code` on; a descriptor: the new app.log */
 };
 
 struct irsafs_order {
     uint32_t type;
     uint32_t
         code; /* FAILED, DONE, LANDED (it could not be started): enum irsafs_code; LISTEN: an errno,
-                      or 0 when the socket comes along; PUBLISHED: an errno or 0 */
+                      or 0 when the socket comes along; PUBLISHED: an errno or 0; LOG: a level */
     uint64_t flight;     /* START, LANDED, TAKEN */
     int64_t timeout_ms;  /* START */
     int32_t wait_status; /* LANDED: of waitpid(2) */

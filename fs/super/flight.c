@@ -36,9 +36,11 @@ void irsafs_flight_start(struct irsafs_flight *flight,
     spawn.n_handings = IRSAFS_COUNT(handings);
     spawn.max_file_bytes = IRSAFS_CHILD_FILE_MAX;
     pid_t pid = f.text_fd >= 0 && f.report_fd >= 0 ? irsafs_spawn(&spawn) : -1;
+    f.failures = pid < 0 ? flight->failures + 1 : 0;
     if (pid < 0) {
-        irsafs_log(IRSAFS_LOG_ERROR, "client_not_started",
-                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
+        irsafs_log(f.failures == 1 ? IRSAFS_LOG_ERROR : IRSAFS_LOG_DEBUG, "client_not_started",
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)),
+                   IRSAFS_LOG_NUMBER("times", f.failures));
         irsafs_flight_let_go(&f);
         f.failure = IRSAFS_E_CLIENT_START;
     }

@@ -21,6 +21,7 @@ struct irsafs_flight {
     int64_t kill_ms;          /* when it is killed if it has not ended by itself */
     bool killed;              /* by us, for being late */
     enum irsafs_code failure; /* could not be started, or ends workers: nothing to be had */
+    unsigned failures;        /* to start one, in a row */
     unsigned crashes;         /* of workers that had its outcome in hand */
     int wait_status;          /* of an ended one */
 };

@@ -294,7 +294,7 @@ irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error
                                     strerrordesc_np(errno));
         }
     }
-    int fd = open("/dev/fuse", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int fd = irsafs_fuse_open(O_NONBLOCK);
     if (fd < 0) {
         return irsafs_error_set(err, IRSAFS_E_NO_FUSE, "open /dev/fuse: %s",
                                 strerrordesc_np(errno));

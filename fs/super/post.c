@@ -28,7 +28,7 @@ void irsafs_post_send(int fd, const struct irsafs_order *order, const int *fds, 
     if (n_fds > 0) {
         message.msg_control = control.bytes;
         message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-        struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+        struct cmsghdr *c = &control.align; /* the first: CMSG_FIRSTHDR could be NULL for gcc */
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));

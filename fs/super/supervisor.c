@@ -11,11 +11,13 @@
 #include "fs/super/environment.h"
 #include "fs/super/flight.h"
 #include "fs/super/folder.h"
-#include "fs/super/kept.h"
 #include "fs/super/linger.h"
 #include "fs/super/listener.h"
+#include "fs/super/logs.h"
 #include "fs/super/post.h"
+#include "fs/super/process.h"
 #include "fs/super/spawn.h"
+#include "fs/super/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,14 +29,6 @@
 #include <unistd.h>
 
 enum {
-    TICK_MS = 1000,
-    HUNG_TICKS = 5,       /* without progress: this worker, or notifier, is killed */
-    HUNG_WORKERS = 2,     /* in a row, none of which has answered anything: as below */
-    GIVE_UP_TICKS = 10,   /* no worker at all makes progress: the connection is given up */
-    LAST_TICKS = 60,      /* the same where no other connection can be had */
-    SOUND_TICKS = 10,     /* with progress: the connections given up before do not count any more */
-    GIVE_UPS_MAX = 3,     /* in a row */
-    CRASHES_MAX = 3,      /* of workers that have the outcome of one flight in hand */
     STOP_LIMIT_MS = 1000, /* for the worker to answer those who wait */
     REAP_LIMIT_MS = 1000,
 };
@@ -48,12 +42,11 @@ struct supervisor {
     struct irsafs_folder folder; /* mode file */
     enum irsafs_confine_rights rights;
     struct irsafs_listener listeners[IRSAFS_LISTENERS];
-    struct irsafs_kept worker, notifier;
+    struct irsafs_process worker, notifier;
     int post_fd; /* socket to the worker, or -1 */
     int exe_fd, client_fd, null_fd, signal_fd, places_fd;
     int64_t tick_ms;
-    uint64_t progress, alive, told; /* as seen at the last tick */
-    unsigned idle_ticks, sound_ticks, untold_ticks, hung_workers, give_ups;
+    struct irsafs_watch watch;
     struct irsafs_linger linger;
     int64_t stop_ms; /* when the end comes at last; 0: no end asked for */
     bool over;
@@ -80,7 +73,7 @@ prepare_spawn(const struct supervisor *s, int exe_fd, const char *const *argv, i
 }
 
 static void start_ours(struct supervisor *s,
-                       struct irsafs_kept *p,
+                       struct irsafs_process *p,
                        const char *const *argv,
                        int death_signal,
                        const struct irsafs_handing *handings,
@@ -93,10 +86,13 @@ static void start_ours(struct supervisor *s,
     pid_t pid = irsafs_spawn(&spawn);
     p->pid = pid > 0 ? pid : 0;
     p->start_ms = 0;
+    p->failures = pid < 0 ? p->failures + 1 : 0;
     if (pid < 0) {
-        irsafs_log(IRSAFS_LOG_ERROR, "process_not_started", IRSAFS_LOG_TEXT("process", p->name),
-                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)));
-        irsafs_kept_delay(p);
+        irsafs_log(p->failures == 1 ? IRSAFS_LOG_ERROR : IRSAFS_LOG_DEBUG, "process_not_started",
+                   IRSAFS_LOG_TEXT("process", p->name),
+                   IRSAFS_LOG_TEXT("error", strerrordesc_np(errno)),
+                   IRSAFS_LOG_NUMBER("times", p->failures));
+        p->start_ms = irsafs_clock_boot_ms() + IRSAFS_RESTART_MAX_MS;
         return;
     }
     irsafs_connection_count(&s->connection,
@@ -112,17 +108,27 @@ static const char *walls(const struct supervisor *s)
 static void start_worker(struct supervisor *s)
 {
     const struct irsafs_connection *c = &s->connection;
-    const char *const argv[] = {"irsafs", "worker", walls(s), NULL};
+    const char *const argv[] = {"irsafs",
+                                "worker",
+                                walls(s),
+                                irsafs_log_format_name(irsafs_log_format()),
+                                irsafs_log_level_name(irsafs_log_level()),
+                                NULL};
+    int log_fd = s->settings->logs->file.fd;
     int worker_end = -1;
     s->post_fd = irsafs_fd_close(s->post_fd);
     if (!irsafs_post_open(&s->post_fd, &worker_end)) {
-        irsafs_kept_delay(&s->worker);
+        s->worker.start_ms = irsafs_clock_boot_ms() + IRSAFS_RESTART_MAX_MS;
         return;
     }
     const struct irsafs_handing handings[] = {
-        {c->fuse_fd, IRSAFS_HANDED_FUSE},     {c->bell_fd, IRSAFS_HANDED_BELL},
-        {c->ring_fd, IRSAFS_HANDED_RING},     {c->told_fd, IRSAFS_HANDED_TOLD},
-        {c->block_fd, IRSAFS_HANDED_BLOCK},   {worker_end, IRSAFS_HANDED_CONTROL},
+        {c->fuse_fd, IRSAFS_HANDED_FUSE},
+        {c->bell_fd, IRSAFS_HANDED_BELL},
+        {c->ring_fd, IRSAFS_HANDED_RING},
+        {c->told_fd, IRSAFS_HANDED_TOLD},
+        {c->block_fd, IRSAFS_HANDED_BLOCK},
+        {worker_end, IRSAFS_HANDED_CONTROL},
+        {log_fd >= 0 ? log_fd : s->null_fd, IRSAFS_HANDED_LOG},
         {s->places_fd, IRSAFS_HANDED_PLACES},
     };
     s->worker.born = atomic_load(&c->head->progress);
@@ -140,7 +146,8 @@ static void start_worker(struct supervisor *s)
 static void start_notifier(struct supervisor *s)
 {
     const struct irsafs_connection *c = &s->connection;
-    const char *const argv[] = {"irsafs", "notifier", walls(s), NULL};
+    const char *const argv[] = {"irsafs", "notifier", walls(s),
+                                irsafs_log_format_name(irsafs_log_format()), NULL};
     const struct irsafs_handing handings[] = {
         {c->clone_fd, IRSAFS_HANDED_FUSE},    {c->bell_fd, IRSAFS_HANDED_BELL},
         {c->ring_fd, IRSAFS_HANDED_RING},     {c->told_fd, IRSAFS_HANDED_TOLD},
@@ -172,10 +179,13 @@ static bool is_mode(const struct supervisor *s, enum irsafs_mode mode)
     return s->settings->worker->mode == (uint32_t)mode;
 }
 
-static void log_place(const struct supervisor *s, const char *event)
+static void log_place(const struct supervisor *s, bool mounted)
 {
-    if (is_mode(s, IRSAFS_MODE_MOUNT)) {
-        irsafs_log(IRSAFS_LOG_INFO, event, IRSAFS_LOG_TEXT("mountpoint", s->connection.mount.path));
+    const char *path = s->connection.mount.path;
+    if (is_mode(s, IRSAFS_MODE_MOUNT) && mounted) {
+        irsafs_log(IRSAFS_LOG_INFO, "mounted", IRSAFS_LOG_TEXT("mountpoint", path));
+    } else if (is_mode(s, IRSAFS_MODE_MOUNT)) {
+        irsafs_log(IRSAFS_LOG_INFO, "unmounted", IRSAFS_LOG_TEXT("mountpoint", path));
     }
 }
 
@@ -184,7 +194,7 @@ static void log_place(const struct supervisor *s, const char *event)
 /* A worker that has taken over asks again for the flight of the one before it. */
 static void on_start_order(struct supervisor *s, const struct irsafs_order *order)
 {
-    int64_t limit_ms = s->settings->worker->core.fetch_timeout_ms + TICK_MS;
+    int64_t limit_ms = s->settings->worker->core.fetch_timeout_ms + IRSAFS_TICK_MS;
     int64_t timeout_ms =
         order->timeout_ms > 0 && order->timeout_ms < limit_ms ? order->timeout_ms : limit_ms;
     if (order->flight != s->flight.number && s->stop_ms == 0) {
@@ -269,9 +279,9 @@ static void take_down(struct supervisor *s)
 /* No worker makes progress on this connection: readers get an error, and a new one is made. */
 static void give_up(struct supervisor *s)
 {
-    bool last = is_mode(s, IRSAFS_MODE_FD);
+    bool last = s->watch.last;
     irsafs_log(IRSAFS_LOG_ERROR, "connection_given_up",
-               IRSAFS_LOG_NUMBER("after_ms", (last ? LAST_TICKS : GIVE_UP_TICKS) * TICK_MS),
+               IRSAFS_LOG_NUMBER("after_ms", irsafs_watch_patience_ms(&s->watch)),
                IRSAFS_LOG_TEXT("note", "no worker made progress"),
                IRSAFS_LOG_TEXT("action", last ? "exit" : "remount"));
     take_down(s);
@@ -282,15 +292,10 @@ static void give_up(struct supervisor *s)
         return;
     }
     irsafs_connection_count(&s->connection, IRSAFS_WATCHED_GIVE_UPS);
-    s->idle_ticks = 0;
-    s->sound_ticks = 0;
-    s->untold_ticks = 0;
-    s->hung_workers = 0;
-    s->progress = s->alive = s->told = 0;
-    if (++s->give_ups >= GIVE_UPS_MAX) {
+    if (!irsafs_watch_anew(&s->watch)) {
         (void)irsafs_error_set(s->err, IRSAFS_E_WORKER,
-                               "no worker could serve %s, %d connections in a row",
-                               s->connection.mount.path, GIVE_UPS_MAX);
+                               "no worker could serve %s, %u connections in a row",
+                               s->connection.mount.path, s->watch.give_ups);
         end(s, IRSAFS_E_WORKER);
         return;
     }
@@ -301,7 +306,7 @@ static void give_up(struct supervisor *s)
     }
     irsafs_mountpoint_keep_way(&s->connection.mount);
     irsafs_desk_lay(&s->desk, s->settings->worker, s->connection.mount.below_fd);
-    log_place(s, "mounted");
+    log_place(s, true);
     start_all(s);
     s->worker.back_off_ms = s->notifier.back_off_ms = 0;
 }
@@ -323,16 +328,18 @@ static void on_death(struct supervisor *s, pid_t pid, int status)
         s->flight.wait_status = status;
         irsafs_flight_report(&s->flight, s->post_fd);
     } else if (pid == s->notifier.pid) {
-        irsafs_kept_log_death(&s->notifier, status);
-        irsafs_kept_restart(&s->notifier,
-                            atomic_load(&s->connection.bell->told) == s->notifier.born);
+        irsafs_process_log_death(&s->notifier, status);
+        irsafs_process_restart_later(&s->notifier,
+                                     atomic_load(&s->connection.bell->told) == s->notifier.born);
         check_walls(s, status);
     } else if (pid == s->worker.pid) {
         bool holding = irsafs_flight_is_over(&s->flight);
         bool in_vain = atomic_load(&s->connection.head->progress) == s->worker.born;
-        irsafs_kept_log_death(&s->worker, status);
+        if (s->stop_ms == 0 || status != 0) { /* told to stop, it may end before we hear of it */
+            irsafs_process_log_death(&s->worker, status);
+        }
         irsafs_flight_count_crash(&s->flight, status);
-        irsafs_kept_restart(&s->worker, in_vain || holding);
+        irsafs_process_restart_later(&s->worker, in_vain || holding);
         check_walls(s, status);
     }
 }
@@ -347,30 +354,13 @@ static void reap(struct supervisor *s)
     }
 }
 
-/* One that waits in the kernel for a LOOKUP dies when that is answered; the next one tells again. */
-static void watch_notifier(struct supervisor *s)
-{
-    const struct irsafs_bell *bell = s->connection.bell;
-    uint64_t told = atomic_load(&bell->told);
-    bool silent = told == s->told && told != atomic_load(&bell->tell);
-    s->told = told;
-    s->untold_ticks = silent ? s->untold_ticks + 1 : 0;
-    if (s->untold_ticks >= HUNG_TICKS && s->notifier.pid > 0) {
-        irsafs_log(IRSAFS_LOG_ERROR, "notifier_hung",
-                   IRSAFS_LOG_NUMBER("after_ms", HUNG_TICKS * TICK_MS),
-                   IRSAFS_LOG_TEXT("action", "kill"));
-        (void)kill(s->notifier.pid, SIGKILL);
-        s->untold_ticks = 0;
-    }
-}
-
-/* Counts wake-ups of our own, not time: a container that was frozen has not hung. */
 static void tick(struct supervisor *s, int64_t now_ms)
 {
-    if (now_ms < s->tick_ms + TICK_MS) {
+    if (now_ms < s->tick_ms + IRSAFS_TICK_MS) {
         return;
     }
     s->tick_ms = now_ms;
+    irsafs_logs_tick(s->settings->logs, now_ms, s->post_fd, s->null_fd);
     if (s->stop_ms != 0) {
         return;
     }
@@ -381,30 +371,9 @@ static void tick(struct supervisor *s, int64_t now_ms)
     if (s->folder.dir_fd >= 0 && !s->settings->worker->once) {
         s->folder.look_ms = now_ms;
     }
-    watch_notifier(s);
-    uint64_t progress = atomic_load(&s->connection.head->progress);
-    uint64_t alive = atomic_load(&s->connection.head->alive);
-    s->hung_workers = alive == s->alive ? s->hung_workers : 0;
-    s->alive = alive;
-    if (progress != s->progress) {
-        s->progress = progress;
-        s->idle_ticks = 0;
-        s->give_ups = ++s->sound_ticks >= SOUND_TICKS ? 0 : s->give_ups;
-        return;
-    }
-    s->sound_ticks = 0;
-    bool hung = ++s->idle_ticks % HUNG_TICKS == 0 && s->worker.pid > 0;
-    s->hung_workers += hung ? 1 : 0;
-    bool lost = is_mode(s, IRSAFS_MODE_FD)
-                    ? s->idle_ticks >= LAST_TICKS
-                    : s->idle_ticks >= GIVE_UP_TICKS || s->hung_workers >= HUNG_WORKERS;
-    if (lost) {
+    irsafs_watch_notifier(&s->watch, s->connection.bell, &s->notifier);
+    if (!irsafs_watch_worker(&s->watch, s->connection.head, &s->worker)) {
         give_up(s);
-    } else if (hung) {
-        irsafs_log(IRSAFS_LOG_ERROR, "worker_hung",
-                   IRSAFS_LOG_NUMBER("after_ms", HUNG_TICKS * TICK_MS),
-                   IRSAFS_LOG_TEXT("action", "kill"));
-        (void)kill(s->worker.pid, SIGKILL);
     }
 }
 
@@ -412,9 +381,19 @@ static void on_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        int number = (int)info.ssi_signo;
-        if (number != SIGCHLD && !irsafs_linger_begin(&s->linger, number)) {
-            on_stop_signal(s, number);
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+            break; /* below */
+        case SIGUSR1:
+            irsafs_logs_on_usr1(s->settings->logs, s->post_fd);
+            break;
+        case SIGHUP:
+            irsafs_logs_on_hangup(s->settings->logs, s->post_fd, s->null_fd);
+            break;
+        default:
+            if (!irsafs_linger_begin(&s->linger, (int)info.ssi_signo)) {
+                on_stop_signal(s, (int)info.ssi_signo);
+            }
         }
     }
     reap(s);
@@ -479,11 +458,11 @@ static void on_order(struct supervisor *s)
 static int poll_timeout_ms(const struct supervisor *s, int64_t now_ms)
 {
     const int64_t times[] = {
-        s->tick_ms + TICK_MS, s->worker.start_ms,
-        s->notifier.start_ms, s->flight.pid > 0 && !s->flight.killed ? s->flight.kill_ms : 0,
-        s->folder.look_ms,    s->stop_ms != 0 ? s->stop_ms : s->linger.end_ms,
+        s->tick_ms + IRSAFS_TICK_MS, s->worker.start_ms,
+        s->notifier.start_ms,        s->flight.pid > 0 && !s->flight.killed ? s->flight.kill_ms : 0,
+        s->folder.look_ms,           s->stop_ms != 0 ? s->stop_ms : s->linger.end_ms,
     };
-    int64_t next_ms = now_ms + TICK_MS;
+    int64_t next_ms = now_ms + IRSAFS_TICK_MS;
     for (size_t i = 0; i < IRSAFS_COUNT(times); i++) {
         next_ms = times[i] != 0 && times[i] < next_ms ? times[i] : next_ms;
     }
@@ -532,11 +511,12 @@ static void serve(struct supervisor *s)
 
 static enum irsafs_code open_all(struct supervisor *s)
 {
+    static const int ours[] = {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGHUP};
     sigset_t signals;
     (void)sigemptyset(&signals);
-    (void)sigaddset(&signals, SIGCHLD);
-    (void)sigaddset(&signals, SIGTERM);
-    (void)sigaddset(&signals, SIGINT);
+    for (size_t i = 0; i < IRSAFS_COUNT(ours); i++) {
+        (void)sigaddset(&signals, ours[i]);
+    }
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     s->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     s->exe_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -579,7 +559,7 @@ static enum irsafs_code serve_connection(struct supervisor *s)
     if (code != IRSAFS_OK) {
         return code;
     }
-    log_place(s, "mounted");
+    log_place(s, true);
     code = open_all(s);
     s->rights = irsafs_confine_rights(s->settings->worker->mode == IRSAFS_MODE_MOUNT);
     if (code == IRSAFS_OK) {
@@ -598,7 +578,7 @@ static enum irsafs_code serve_connection(struct supervisor *s)
         code = s->result;
     }
     take_down(s);
-    log_place(s, "unmounted");
+    log_place(s, false);
     return code;
 }
 
@@ -611,6 +591,7 @@ enum irsafs_code irsafs_supervisor_run(const struct irsafs_supervisor_settings *
         .connection = IRSAFS_CONNECTION_INIT(settings->worker->mountpoint),
         .flight = {.text_fd = -1, .report_fd = -1},
         .desk = IRSAFS_DESK_INIT,
+        .watch = {.last = settings->worker->mode == IRSAFS_MODE_FD},
         .linger = {.for_ms = settings->linger_ms},
         .folder = IRSAFS_FOLDER_INIT,
         .listeners =

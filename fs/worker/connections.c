@@ -6,11 +6,17 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+enum { FIRST = STDERR_FILENO + 1 };
 
 /* The inode of the connection, or 0 when this is none. */
 static ino_t connection_at(const struct irsafs_connections *c, int fd)
 {
     struct stat st;
+    if (fd == IRSAFS_HANDED_CONTROL) {
+        return 0;
+    }
     for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
         if (fd == c->listeners[i]) {
             return 0;
@@ -22,7 +28,7 @@ static ino_t connection_at(const struct irsafs_connections *c, int fd)
 unsigned irsafs_connections_look(struct irsafs_connections *c, int64_t now_ms)
 {
     unsigned n = 0;
-    for (int fd = IRSAFS_HANDED_END; fd < IRSAFS_CONFINE_DESCRIPTORS; fd++) {
+    for (int fd = FIRST; fd < IRSAFS_CONFINE_DESCRIPTORS; fd++) {
         struct irsafs_seen *seen = &c->seen[fd];
         ino_t ino = connection_at(c, fd);
         if (ino != seen->ino) {
@@ -41,7 +47,7 @@ unsigned irsafs_connections_look(struct irsafs_connections *c, int64_t now_ms)
 
 void irsafs_connections_wait(struct irsafs_connections *c, int fd, bool waiting)
 {
-    if (fd >= IRSAFS_HANDED_END && fd < IRSAFS_CONFINE_DESCRIPTORS) {
+    if (fd >= FIRST && fd < IRSAFS_CONFINE_DESCRIPTORS) {
         c->seen[fd] = (struct irsafs_seen){
             .ino = connection_at(c, fd), .since_ms = irsafs_clock_boot_ms(), .waiting = waiting};
     }

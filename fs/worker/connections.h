@@ -10,8 +10,8 @@
 #include <sys/types.h>
 
 /* How many connections of the endpoint there are, and since when. libevent's HTTP server has no limit of
- * either kind; what it holds is read off the descriptor table, where every socket from
- * IRSAFS_HANDED_END on that is no listener is a connection. */
+ * either kind; what it holds is read off the descriptor table, where every socket is a connection but
+ * stderr, the one to the supervisor and the listeners. */
 
 enum {
     IRSAFS_CONNECTIONS_MAX = 64,

@@ -28,9 +28,9 @@ enum {
                     EVHTTP_REQ_PATCH, /* for 405 */
 };
 
-static const char text_plain[] = "text/plain; charset=utf-8";
-static const char text_html[] = "text/html; charset=utf-8";
-static const char text_metrics[] = "text/plain; version=0.0.4; charset=utf-8";
+static const char plain[] = "text/plain; charset=utf-8";
+static const char html[] = "text/html; charset=utf-8";
+static const char exposition[] = "text/plain; version=0.0.4; charset=utf-8";
 static const char json[] = "application/json";
 
 /* A call of /refresh that waits for its fetch. */
@@ -96,7 +96,7 @@ static void
 answer_document(struct evhttp_request *request, const char *type, struct irsafs_str document)
 {
     if (document.len == 0) {
-        answer_text(request, HTTP_SERVUNAVAIL, text_plain, "no memory: try again\n");
+        answer_text(request, HTTP_SERVUNAVAIL, plain, "no memory: try again\n");
     } else {
         answer(request, HTTP_OK, type, document);
     }
@@ -107,13 +107,13 @@ answer_document(struct evhttp_request *request, const char *type, struct irsafs_
 static void serve_healthz(struct irsafs_endpoint *e, struct evhttp_request *request)
 {
     (void)e;
-    answer_text(request, HTTP_OK, text_html, "{'status': 'Healthy'}");
+    answer_text(request, HTTP_OK, html, "{'status': 'Healthy'}");
 }
 
 static void serve_livez(struct irsafs_endpoint *e, struct evhttp_request *request)
 {
     (void)e;
-    answer_text(request, HTTP_OK, text_plain, "ok\n");
+    answer_text(request, HTTP_OK, plain, "ok\n");
 }
 
 static bool is_verbose(const struct evhttp_request *request)
@@ -161,7 +161,7 @@ static void serve_readyz(struct irsafs_endpoint *e, struct evhttp_request *reque
     } else {
         (void)snprintf(list, sizeof(list), "not ready: %s\n", reason);
     }
-    answer_text(request, reason == NULL ? HTTP_OK : HTTP_SERVUNAVAIL, text_plain, list);
+    answer_text(request, reason == NULL ? HTTP_OK : HTTP_SERVUNAVAIL, plain, list);
 }
 
 static void serve_status(struct irsafs_endpoint *e, struct evhttp_request *request)
@@ -171,7 +171,7 @@ static void serve_status(struct irsafs_endpoint *e, struct evhttp_request *reque
 
 static void serve_metrics(struct irsafs_endpoint *e, struct evhttp_request *request)
 {
-    answer_document(request, text_metrics, e->source->metrics(e->source->user));
+    answer_document(request, exposition, e->source->metrics(e->source->user));
 }
 
 /* ---- /refresh */
@@ -182,7 +182,7 @@ static void answer_json(struct evhttp_request *request, int status, json_t *docu
     size_t len = document != NULL ? json_dumpb(document, text, sizeof(text) - 1, 0) : 0;
     json_decref(document);
     if (len == 0 || len >= sizeof(text) - 1) {
-        answer_text(request, HTTP_SERVUNAVAIL, text_plain, "no memory: try again\n");
+        answer_text(request, HTTP_SERVUNAVAIL, plain, "no memory: try again\n");
         return;
     }
     text[len] = '\n';
@@ -200,7 +200,7 @@ static void answer_error(struct evhttp_request *request,
                 json_pack("{s:{s:s, s:s, s:s}, s:I, s:b}", "error", "code", code, "class",
                           irsafs_class_name(irsafs_code_class(err->code)), "message", err->message,
                           "generation", (json_int_t)view->generation, "stale",
-                          view->state == IRSAFS_STATE_STALE));
+                          view->have_text && view->state != IRSAFS_STATE_NONE));
 }
 
 static void
@@ -212,7 +212,7 @@ answer_call(struct irsafs_endpoint *e, struct call *call, const struct irsafs_er
     call->request = NULL;
     e->n_calls--;
     if (e->stopping) {
-        answer_text(request, HTTP_SERVUNAVAIL, text_plain, "irsafs is stopping\n");
+        answer_text(request, HTTP_SERVUNAVAIL, plain, "irsafs is stopping\n");
     } else if (view.error != NULL || late != NULL) {
         answer_error(request, &view, view.error != NULL ? view.error : late);
     } else {
@@ -239,7 +239,7 @@ static void serve_refresh(struct irsafs_endpoint *e, struct evhttp_request *requ
     struct irsafs_view view = e->source->view(e->source->user);
     struct evhttp_connection *connection = evhttp_request_get_connection(request);
     if (call == NULL || e->stopping) {
-        answer_text(request, HTTP_SERVUNAVAIL, text_plain, "not now: try again\n");
+        answer_text(request, HTTP_SERVUNAVAIL, plain, "not now: try again\n");
         return;
     }
     *call = (struct call){
@@ -281,18 +281,18 @@ void irsafs_endpoint_settle(struct irsafs_endpoint *e)
 
 static const struct route {
     const char *path;
-    unsigned methods;
     const char *allow;
+    void (*serve)(struct irsafs_endpoint *endpoint, struct evhttp_request *request);
+    unsigned methods;
     bool metrics; /* served by the metrics listener too */
     bool own_host_only;
-    void (*serve)(struct irsafs_endpoint *endpoint, struct evhttp_request *request);
 } routes[] = {
-    {"/healthz", METHODS, "GET, HEAD", false, false, serve_healthz},
-    {"/livez", METHODS, "GET, HEAD", true, false, serve_livez},
-    {"/readyz", METHODS, "GET, HEAD", true, false, serve_readyz},
-    {"/status", METHODS, "GET, HEAD", false, false, serve_status},
-    {"/metrics", METHODS, "GET, HEAD", true, false, serve_metrics},
-    {"/refresh", METHODS | EVHTTP_REQ_POST, "GET, HEAD, POST", false, true, serve_refresh},
+    {"/healthz", "GET, HEAD", serve_healthz, METHODS, false, false},
+    {"/livez", "GET, HEAD", serve_livez, METHODS, true, false},
+    {"/readyz", "GET, HEAD", serve_readyz, METHODS, true, false},
+    {"/status", "GET, HEAD", serve_status, METHODS, false, false},
+    {"/metrics", "GET, HEAD", serve_metrics, METHODS, true, false},
+    {"/refresh", "GET, HEAD, POST", serve_refresh, METHODS | EVHTTP_REQ_POST, false, true},
 };
 
 static const struct route *find_route(const struct listening *l, const char *path)
@@ -313,18 +313,18 @@ static void on_request(struct evhttp_request *request, void *user)
     const struct route *route = find_route(l, uri != NULL ? evhttp_uri_get_path(uri) : NULL);
     enum irsafs_host_judgement host = irsafs_host_judge(request, l->own_host);
     if (host == IRSAFS_HOST_NOT_ONE) {
-        answer_text(request, HTTP_BADREQUEST, text_plain, "a request has one Host\n");
+        answer_text(request, HTTP_BADREQUEST, plain, "a request has one Host\n");
     } else if (route == NULL) {
         answer_text(
-            request, HTTP_NOTFOUND, text_plain,
+            request, HTTP_NOTFOUND, plain,
             l->which == IRSAFS_LISTENING_METRICS
                 ? "not here; there are /metrics /livez /readyz\n"
                 : "not here; there are /healthz /livez /readyz /refresh /status /metrics\n");
     } else if (((unsigned)evhttp_request_get_command(request) & route->methods) == 0) {
         (void)evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", route->allow);
-        answer_text(request, HTTP_BADMETHOD, text_plain, "not with this method: see Allow\n");
+        answer_text(request, HTTP_BADMETHOD, plain, "not with this method: see Allow\n");
     } else if (route->own_host_only && host == IRSAFS_HOST_FOREIGN) {
-        answer_text(request, 403, text_plain,
+        answer_text(request, 403, plain,
                     "asked for by the name of another host, or by a page of another site\n");
     } else {
         route->serve(l->endpoint, request);
@@ -346,7 +346,7 @@ static void pause_listening(struct irsafs_endpoint *e, bool pause)
 
 static void sweep_later(struct irsafs_endpoint *e)
 {
-    const struct timeval pause = {.tv_usec = SWEEP_MS * 1000};
+    const struct timeval pause = {.tv_usec = SWEEP_MS * 1000L};
     if (!evtimer_pending(e->sweep, NULL)) {
         (void)evtimer_add(e->sweep, &pause);
     }

@@ -19,9 +19,12 @@ static void log_landing(const struct irsafs_core *core,
     struct irsafs_view view = irsafs_core_view(core, irsafs_clock_boot_ms());
     bool changed = (uint32_t)code != memory->last_result;
     memory->last_result = (uint32_t)code;
+    uint64_t failures = memory->failures;
+    memory->failures = code != IRSAFS_OK ? failures + 1 : 0;
     if (code != IRSAFS_OK) {
         irsafs_log(changed ? IRSAFS_LOG_WARN : IRSAFS_LOG_DEBUG, "fetch_failed",
                    IRSAFS_LOG_CODE("code", code), IRSAFS_LOG_TEXT("error", l->error.message),
+                   IRSAFS_LOG_NUMBER("failures", failures + 1),
                    IRSAFS_LOG_NUMBER("next_try_ms", view.next_try_ms));
         return;
     }
@@ -29,7 +32,9 @@ static void log_landing(const struct irsafs_core *core,
                IRSAFS_LOG_NUMBER("profiles", view.profiles),
                IRSAFS_LOG_NUMBER("bytes", l->text_len),
                IRSAFS_LOG_NUMBER("took_ms", view.last_flight_ms),
-               IRSAFS_LOG_NUMBER("generation", view.generation));
+               IRSAFS_LOG_NUMBER("generation", view.generation),
+               /* without a name it is none */
+               IRSAFS_LOG_NUMBER(failures > 0 ? "after_failures" : NULL, failures));
 }
 
 /* What goes over the wire unprotected, or to anybody who pretends, is said once. */

@@ -102,10 +102,9 @@ static json_t *listener(const struct irsafs_status *s, enum irsafs_listening whi
     if (address->socket_len == 0) {
         return json_null();
     }
-    return json_pack(
-        "{s:s, s:s, s:o}", "address", address->text, "state",
-        facts->listening ? "listening" : "taken", "error",
-        word(facts->listening || facts->errnum == 0 ? "" : strerrordesc_np(facts->errnum)));
+    return json_pack("{s:s, s:s, s:o}", "address", address->text, "state",
+                     facts->errnum == 0 ? "listening" : "taken", "error",
+                     word(facts->errnum == 0 ? "" : strerrordesc_np(facts->errnum)));
 }
 
 static json_t *document(const struct irsafs_status *s)

@@ -11,8 +11,7 @@
  * null. */
 
 struct irsafs_listener_facts {
-    bool listening;
-    int errnum; /* why not; 0: not known yet */
+    int errnum; /* why it does not listen; 0: it does, or a worker of an instant ago has yet to hear */
 };
 
 struct irsafs_status {

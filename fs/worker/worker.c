@@ -57,7 +57,6 @@ struct worker {
     struct irsafs_bell *bell;
     struct irsafs_sandbox_report sandbox;
     struct irsafs_process process;
-    struct irsafs_buf metrics;        /* rendered last; its memory is used again */
     struct irsafs_endpoint *endpoint; /* NULL: both listeners are off */
     struct irsafs_endpoint_source source;
     struct irsafs_listener_facts listeners[IRSAFS_LISTENERS];
@@ -200,10 +199,10 @@ static void on_listen_order(struct worker *w, const struct irsafs_order *order, 
                                       : IRSAFS_LISTENING_CONTROL;
     struct irsafs_listener_facts *facts = &w->listeners[which];
     facts->errnum = (int)order->code;
-    facts->listening =
+    bool listening =
         fd >= 0 && w->endpoint != NULL &&
         irsafs_endpoint_listen(w->endpoint, which, fd, w->settings->listeners[which].text);
-    if (fd >= 0 && !facts->listening) {
+    if (fd >= 0 && !listening) {
         facts->errnum = ENOMEM;
         irsafs_log(IRSAFS_LOG_ERROR, "not_listening",
                    IRSAFS_LOG_TEXT("address", w->settings->listeners[which].text),
@@ -277,7 +276,7 @@ static uint64_t digest_of_listeners(const struct worker *w)
 {
     uint64_t digest = 0;
     for (size_t i = 0; i < IRSAFS_LISTENERS; i++) {
-        digest = digest * 512 + (uint64_t)w->listeners[i].errnum * 2 + w->listeners[i].listening;
+        digest = digest * 256 + (uint64_t)w->listeners[i].errnum;
     }
     return digest;
 }
@@ -396,6 +395,8 @@ static void on_control(evutil_socket_t fd, short what, void *user)
     } else if (order.type == IRSAFS_ORDER_LISTEN) {
         on_listen_order(w, &order, fds[0]);
         fds[0] = -1;
+        irsafs_core_status_changed(w->core);
+        settle(w);
     } else if (order.type == IRSAFS_ORDER_PUBLISHED) {
         if (w->session != NULL) {
             irsafs_keeper_answered(&w->keeper, &order);
@@ -407,6 +408,11 @@ static void on_control(evutil_socket_t fd, short what, void *user)
         settle(w);
     } else if (order.type == IRSAFS_ORDER_STOP) {
         stop(w);
+    } else if (order.type == IRSAFS_ORDER_LOG && order.code <= IRSAFS_LOG_ERROR) {
+        irsafs_log_set_level((enum irsafs_log_level)order.code);
+        if (fds[0] >= 0) {
+            fds[0] = irsafs_log_set_file(fds[0]); /* the old one is closed */
+        }
     }
     for (size_t i = 0; i < IRSAFS_COUNT(fds); i++) {
         (void)irsafs_fd_close(fds[i]);
@@ -562,7 +568,7 @@ static void take_over(struct worker *w)
 
 static void set_signals(void)
 {
-    static const int ignored[] = {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int ignored[] = {SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGPIPE, SIGTTOU, SIGXFSZ};
     const struct sigaction term = {.sa_handler = on_term};
     for (size_t i = 0; i < IRSAFS_COUNT(ignored); i++) {
         (void)signal(ignored[i], SIG_IGN); /* a terminal's are for the supervisor */
@@ -576,7 +582,6 @@ start(struct worker *w, enum irsafs_sandbox_mode walls, struct irsafs_error *err
     if (!find_memory(w, err)) {
         return IRSAFS_E_MEMORY;
     }
-    irsafs_log_set_level((enum irsafs_log_level)w->settings->log_level);
     irsafs_places_open();
     enum irsafs_code code = open_all(w, err);
     if (code == IRSAFS_OK) {
@@ -590,12 +595,19 @@ int irsafs_worker_main(int argc, char **argv)
     static struct worker w = {.timer_fd = -1};
     struct irsafs_error err;
     enum irsafs_sandbox_mode walls = IRSAFS_SANDBOX_REQUIRED;
-    (void)argc;
-    if (fcntl(IRSAFS_HANDED_CONTROL, F_GETFD) < 0 || !irsafs_sandbox_mode_parse(argv[1], &walls)) {
+    enum irsafs_log_format format;
+    enum irsafs_log_level level;
+    if (fcntl(IRSAFS_HANDED_CONTROL, F_GETFD) < 0 || argc != 4 ||
+        !irsafs_sandbox_mode_parse(argv[1], &walls) || !irsafs_log_format_parse(argv[2], &format) ||
+        !irsafs_log_level_parse(argv[3], &level)) {
         (void)irsafs_error_set(&err, IRSAFS_E_USAGE, "irsafs worker is started by irsafs mount");
         return irsafs_error_report("irsafs", &err);
     }
     (void)prctl(PR_SET_NAME, "irsafs-worker");
+    irsafs_log_set_format(format);
+    irsafs_log_set_level(level);
+    irsafs_log_take_stderr();
+    (void)irsafs_log_set_file(IRSAFS_HANDED_LOG);
     set_signals();
     enum irsafs_code code = start(&w, walls, &err);
     if (code != IRSAFS_OK) {

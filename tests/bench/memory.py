@@ -18,6 +18,7 @@ from .plan import SIZES, Plan
 from .stage import BenchFailed, Stage
 
 SIZE = "64 KiB"
+PATHS = ("/healthz", "/livez", "/readyz", "/readyz?verbose", "/status", "/metrics")
 NAMES = {"irsafs-worker": "worker", "irsafs-notifier": "notifier"}
 KEYS = {
     "Rss": "rss", "Pss": "pss", "Private_Clean": "private_clean", "Private_Dirty": "private_dirty",
@@ -91,15 +92,29 @@ def client_that_waits(stage: Stage) -> dict:
     return found
 
 
+def ask(stage: Stage, rounds: int) -> int:
+    """Every path of the endpoint so often; how many requests that were. A build without one has none."""
+    if not stage.control.listens():
+        return 0
+    for _ in range(rounds):
+        for path in PATHS:
+            if stage.control.ask(path).status != 200:
+                raise BenchFailed(f"{path} of the endpoint")
+    return rounds * len(PATHS)
+
+
 def alone(folder: Path, authority: Authority, program: Path, plan: Plan) -> dict:
     """One daemon of that build: after its first fetch, and after many."""
-    stage = Stage(folder, SIZES[SIZE], authority, program)
+    stage = Stage(folder, SIZES[SIZE], authority, program, control=True)
     try:
         stage.open()
+        asked = ask(stage, 1)
         first = family(stage.mount)
         refresh.touch(stage, plan.memory_touches)
+        asked += ask(stage, plan.memory_touches)
         many = family(stage.mount)
-        return {"first": first, "many": many, "fetches": stage.service.count, "client": client_that_waits(stage)}
+        client = client_that_waits(stage)
+        return {"first": first, "many": many, "fetches": stage.service.count, "client": client, "asked": asked}
     finally:
         stage.close()
 

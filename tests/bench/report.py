@@ -283,6 +283,7 @@ def report(result: dict) -> str:
         settle_ms=SETTLE_MS, delay_ms=f"{result['refresh']['delay_ms']:.0f}",
         touch=touch(result["refresh"]["touch"]), client=client(result["refresh"]["client"]),
         start=start(result["start"], result["start_before"]), memory=memory(result),
+        asked=f"{result['memory']['now']['asked']:,}",
         programs=programs(result["programs"]),
         readers=result["kills"]["readers"], touchers=result["kills"]["touchers"],
         fetches=f"{result['kills']['storm_fetches']:,}", touched=f"{result['kills']['storm']['touches']:,}",

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Optional
 
+from lib.endpoint import Endpoint, free_port
 from lib.mount import Mount, mounts_at
 from lib.program import IRSAFS, environment
 from lib.wait import wait_until
@@ -96,7 +97,10 @@ class TimedService(Timed, MappingService):
 class Stage:
     """Stand-ins, one mount and its copies; each stage has a folder of its own."""
 
-    def __init__(self, folder: Path, size: int, authority: Optional[Authority] = None, program: Path = IRSAFS) -> None:
+    def __init__(
+        self, folder: Path, size: int, authority: Optional[Authority] = None, program: Path = IRSAFS,
+        control: bool = False,
+    ) -> None:
         self.folder = folder
         self.size = size
         self.tls = authority is not None
@@ -109,6 +113,9 @@ class Stage:
             IRSAFS_RUN_ID=RUN,
             **({"IRSAFS_CA_FILE": str(authority.bundle)} if authority else {}),
         )
+        self.control = Endpoint("127.0.0.1", free_port())
+        if control:
+            self.env["IRSAFS_CONTROL"] = self.control.address
         self.dirs = {label: folder / label for label in LABELS}
         for directory in self.dirs.values():
             directory.mkdir(mode=0o755)

@@ -80,12 +80,15 @@ def test_what_some_parsers_do_not_read_is_a_finding(check, content):
 def test_files_that_are_no_config(check, content, code):
     ran = check(content)
     assert ran.code == 8 and f"IRSAFS-E{code}" in ran.err
+    remedy = ran.err.splitlines()[-1]                  # of a file, not of a mapping service
+    assert "correct the file" in remedy or "at most 1 MiB" in remedy
 
 
 @pytest.mark.parametrize("path", ["/nonexistent/config", "/", "/dev/null"])
 def test_unreadable_files(path):
     ran = run_client(["check", path], report=False)
     assert (ran.code, ran.out) == (3, b"") and path in ran.err
+    assert "-> give a regular file" in ran.err
 
 
 @pytest.mark.parametrize("args", [["check"], ["check", "a", "b"], ["check", "--nonsense", "a"], ["version", "x"], ["--report-fd=9x"], ["--report-fd=2"], ["--report-fd=77"], ["fetch", "x"], ["x"]], ids=str)

@@ -93,6 +93,7 @@ def test_refused_connection_is_told_apart(world, fetch):
     world.service.refuse()
     ran = fetch()
     assert (ran.code, ran.report["code"], ran.report["connect_refused"]) == (5, 503, True)
+    assert ran.report["message"] == f"connection to 127.0.0.1 port {world.service.port}: Connection refused"
     world.service.accept()
     world.service.behave(reset="headers")
     assert fetch().report["connect_refused"] is False

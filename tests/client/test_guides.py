@@ -26,7 +26,7 @@ def test_named_settings_exist(page):
     known = run([IRSAFS, "mount", "--help"]).out.decode() + run([CLIENT, "--help"]).out.decode()
     for program, verb in ((CLIENT, "status"), (CLIENT, "refresh"), (CLIENT, "doctor"), (IRSAFS, "probe")):
         known += run([program, verb, "--help"]).out.decode()
-    foreign = {"--profile",  "--since", "--keep-groups", "--format"}
+    foreign = {"--profile",  "--since", "--keep-groups", "--format", "--library-path"}
     text = (DOCS / page).read_text()
     flags = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"`(?:kubectl|aws|curl)[^`]*`", "", text)))
     flags -= {"--reuid", "--regid", "--help", *foreign}

@@ -83,6 +83,13 @@ def test_not_found_in_the_labels(world, fetch, name):
     assert world.service.connections == 0
 
 
+def test_labels_without_a_run_are_named(world, fetch):
+    world.labels.write(NOT_FOUND["nothing"])
+    ran = fetch()
+    assert ran.report["code"] == 303
+    assert f"/labels has no {EXECUTION_ID}" in ran.report["message"]
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_labels(world, fetch, name):
     path = world.folder / "labels"

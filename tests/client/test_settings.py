@@ -58,6 +58,7 @@ def test_no_proxy_of_the_environment_does_not_count(world, fetch):
 def test_refused_proxy(fetch):
     ran = fetch("--proxy=http://127.0.0.1:1", f"--endpoint={INNER}")
     assert (ran.report["code"], ran.out) == (503, b"")
+    assert ran.report["message"] == "connection to the proxy: Connection refused"
 
 
 def test_both_failing_token_sources_are_named(world, fetch):

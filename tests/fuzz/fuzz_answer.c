@@ -87,8 +87,12 @@ static struct irsafs_str document(const struct irsafs_view *view,
 {
     static struct irsafs_worker_settings settings = {.mountpoint = "/var/run/.aws"};
     static const struct irsafs_sandbox_report sandbox;
-    const struct irsafs_status status = {
-        .view = view, .facts = facts, .settings = &settings, .sandbox = &sandbox};
+    static const struct irsafs_listener_facts listeners[IRSAFS_LISTENERS];
+    const struct irsafs_status status = {.view = view,
+                                         .facts = facts,
+                                         .settings = &settings,
+                                         .sandbox = &sandbox,
+                                         .listeners = listeners};
     return irsafs_status_render(&status);
 }
 

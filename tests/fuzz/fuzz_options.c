@@ -59,6 +59,16 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
     return IRSAFS_OK;
 }
 
+void irsafs_applog_open(struct irsafs_applog *applog, const char *folder)
+{
+    FUZZ_ASSERT(folder[0] != '\0' && applog->fd == -1);
+}
+
+void irsafs_applog_close(struct irsafs_applog *applog)
+{
+    FUZZ_ASSERT(applog->fd == -1);
+}
+
 /* The linker's --wrap leads here. */
 void __wrap_irsafs_log_event(enum irsafs_log_level level,
                              const char *event,
@@ -133,8 +143,11 @@ static void run(const struct command *c, struct outcome *o)
     environ = environment;
     o->code = parse(&o->plan, c->argc, argv, &o->err);
     if (o->code == IRSAFS_OK && !o->plan.help) {
+        struct irsafs_logs logs = {.file = IRSAFS_APPLOG_INIT};
+        open_log(&o->plan, &logs);
+        FUZZ_ASSERT(logs.level <= IRSAFS_LOG_ERROR && irsafs_log_level() == logs.level);
         o->code = prepare(&o->plan, &o->err);
-        o->code = o->code == IRSAFS_OK ? serve(&o->plan, &o->err) : o->code;
+        o->code = o->code == IRSAFS_OK ? serve(&o->plan, &logs, &o->err) : o->code;
     }
     environ = own;
     o->ran = daemon_seen.n_runs > 0;

@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from lib.endpoint import serve
+from lib.metrics import scrape
 from lib.program import TESTS, environment, run
 from lib.world import GOLDEN
 from standin.mapping import render, role
@@ -115,11 +117,14 @@ def test_two_thousand_cold_readers_make_one_post(world):
 def test_readers_beyond_the_limit_are_told_to_come_again(world):
     """4,000 wait; the others get EAGAIN at once, and everything is as before afterwards."""
     gate = world.service.hold()
-    mount = world.mount("--wait=60s")
+    served = serve(world, "--wait=60s")
+    mount = served.mount
     crowds = [start_crowd(mount, 1000) for _ in range(4)]
     mount.wait_status(lambda s: s["waiters"] == 4000, "4,000 waiting readers", timeout=60)
     assert answers([start_crowd(mount, 50)]) == {"EAGAIN": 50}
     assert mount.status()["waiters"] == 4000
+    seen = scrape(served.control)
+    assert (seen("irsafs_waiters"), seen("irsafs_waiters_refused_total")) == (4000, 50)
     gate.release()
     assert answers(crowds) == {GOLDEN: 4000}
     assert mount.read() == GOLDEN

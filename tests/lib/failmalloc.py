@@ -38,8 +38,12 @@ class Failmalloc:
         self._map.close()
         self.path.unlink()
 
-    def fail_next(self) -> None:
-        self._words[FIRST] = self._words[LAST] = self.count + 1
+    def fail_next(self, n: int = 1) -> None:
+        """The n-th from now on."""
+        self._words[FIRST] = self._words[LAST] = self.count + n
+
+    def fail_none(self) -> None:
+        self._words[FIRST] = self._words[LAST] = 0
 
     @property
     def count(self) -> int:

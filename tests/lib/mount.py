@@ -19,6 +19,8 @@ from .wait import LONG, wait_until
 
 STOP_SECONDS = 6.0                     # the promise is 2 s; the rest is for slow machines
 EXTRA_ARGS = shlex.split(os.environ.get("IRSAFS_MOUNT_ARGS", ""))
+# Where not every wall can be had.
+POSSIBLE_ARGS = [arg.replace("required", "best-effort") for arg in EXTRA_ARGS]
 
 
 def _mount_table() -> list:
@@ -181,3 +183,19 @@ class Mount:
 
     def wait_waiters(self, count: int) -> dict:
         return self.wait_status(lambda s: s["waiters"] >= count, f"{count} waiting readers")
+
+
+def refuse(world, args: list, exit_code: int, *words: str, env=None) -> str:
+    """Demands that a daemon does not start, and gives its words."""
+    mount = world.prepare(*args, env=env)
+    mount.launch()
+    assert mount.wait_exit() == exit_code, mount.log()
+    mount.process = None
+    log = mount.log()
+    assert f"IRSAFS-E{exit_code}" in log
+    for word in words:
+        assert word in log, log
+    assert log.count("\n") <= 3
+    assert mounts_at(mount.path) == []
+    assert world.tokens.connections == world.service.connections == 0
+    return log

@@ -37,6 +37,7 @@ class World:
                 "DOMINO_API_PROXY": self.tokens.origin,
                 "DOMINO_IRSA_ENDPOINT": self.service.url,
                 "POD_INFO_PATH": str(self.labels.path),
+                "IRSAFS_LOG_FORMAT": "text",
                 **more,
             }
         )

@@ -38,7 +38,8 @@ OWNERS = {
     "openssl/": ("client/",),
     "jwt.h": ("client/jwt_hint.c", "client/version.c"),
     "jansson.h": ("fs/main.c", "fs/probe.c", "fs/worker/", "client/"),
-    "sys/socket.h": ("fs/super/post.c", "fs/super/receive.c", "fs/worker/control.c", "fs/worker/connections.c", "fs/shared/address.h", "fs/loopback.c", "client/"),
+    "sys/socket.h": ("base/log.c", "fs/super/post.c", "fs/super/receive.c", "fs/worker/control.c", "fs/worker/connections.c",
+                     "fs/shared/address.h", "fs/loopback.c", "client/"),
     "pthread.h": (),
 }
 LINES_MAX = 640

@@ -1,16 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every mount test needs from the machine."""
-from __future__ import annotations
-
-import os
-
-import pytest
-
-
-@pytest.fixture(autouse=True)
-def needs_fuse():
-    """Without root and /dev/fuse nothing here can run; the reason is told, CI counts it as a failure."""
-    if os.geteuid() != 0:
-        pytest.skip("NOT TESTED: mount tests need root")
-    if not os.path.exists("/dev/fuse"):
-        pytest.skip("NOT TESTED: mount tests need /dev/fuse")
+"""What every mount test needs."""
+from lib.machine import needs_fuse  # noqa: F401: a fixture of all tests of this folder

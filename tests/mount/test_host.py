@@ -6,12 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from lib.mount import EXTRA_ARGS, mounts_at
+from lib.mount import EXTRA_ARGS, POSSIBLE_ARGS, mounts_at
 from lib.program import IRSAFS, USER, check_output, public, run
 from lib.world import GOLDEN
-
-# Where not every wall can be had.
-POSSIBLE_ARGS = [arg.replace("required", "best-effort") for arg in EXTRA_ARGS]
 
 
 def refused(world, prefix: list, *args: str) -> str:
@@ -29,6 +26,12 @@ def test_no_device(world):
     hide = f"mount -t tmpfs none /dev && exec \"$@\""
     err = refused(world, ["unshare", "-m", "sh", "-c", hide, "sh"])
     assert "IRSAFS-E901" in err and "/dev/fuse" in err
+
+
+def test_another_device_in_its_place(world):
+    """As a container tool leaves it that hides a device by /dev/null."""
+    err = refused(world, ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null /dev/fuse && exec "$@"', "sh"])
+    assert "IRSAFS-E901" in err and "/dev/fuse: No such device" in err
 
 
 def test_device_that_may_not_be_opened(world):

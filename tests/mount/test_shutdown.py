@@ -43,6 +43,14 @@ def test_before_the_first_look(world):
     world.mount().stop()
 
 
+def test_clean_end_is_no_death(world):
+    """Whether the supervisor hears of the worker's end by its message or by its exit first."""
+    for _ in range(100):
+        mount = world.mount()
+        mount.stop()
+        assert "process_died" not in mount.log()
+
+
 def test_waiters_on_a_cold_file_are_answered(world):
     gate = world.service.hold()
     mount = world.mount("--wait=60s")

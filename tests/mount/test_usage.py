@@ -4,28 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lib.mount import mounts_at
+from lib.mount import refuse
 from lib.program import environment, run_irsafs
 from lib.world import GOLDEN
 
 BAD_DURATIONS = ["", "5", "-1s", "+1s", "1.5s", "10x", "1 s", "s", "1s2", "ms", "0x1s", "99999999999999999999h"]
 DURATION_FLAGS = ["ttl", "max-stale", "wait", "stale-wait", "fetch-timeout", "min-refresh"]
-
-
-def refuse(world, args: list, exit_code: int, *words: str, env=None) -> str:
-    """Demands that a daemon does not start, and gives its words."""
-    mount = world.prepare(*args, env=env)
-    mount.launch()
-    assert mount.wait_exit() == exit_code, mount.log()
-    mount.process = None
-    log = mount.log()
-    assert f"IRSAFS-E{exit_code}" in log
-    for word in words:
-        assert word in log, log
-    assert log.count("\n") <= 3
-    assert mounts_at(mount.path) == []
-    assert world.tokens.connections == world.service.connections == 0
-    return log
 
 
 @pytest.mark.parametrize("args", [["nonsense"], ["--nonsense"], ["-x"], []], ids=str)

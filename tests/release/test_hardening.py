@@ -58,6 +58,12 @@ def test_install(tmp_path):
     version = Path(__file__).parents[2].joinpath("VERSION").read_text().strip()
     for program in PROGRAMS:
         assert run(tmp_path / "bin" / program, "--version").split()[:2] == [program, version]
+    shared = tmp_path / "share"
+    pages = sorted(page.name for page in shared.glob("man/man?/*"))
+    assert pages == ["irsafs-client.1", "irsafs-config.5", "irsafs.1"]
+    for program in PROGRAMS:
+        script = shared / "bash-completion" / "completions" / program
+        assert f"complete -F _{program.replace('-', '_')} {program}\n" in script.read_text()
     # The verbs of the client are found beside the daemon.
     token = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
     text = f"[profile a]\nweb_identity_token_file = {token}\nrole_arn=arn:aws:iam::123456789012:role/a\n"

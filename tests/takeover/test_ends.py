@@ -222,17 +222,28 @@ def test_killed_supervisor_takes_everybody_with_it(world, start, flags):
     assert daemon.read() == GOLDEN
 
 
+def stick(daemon: Daemon) -> None:
+    """Until the worker is stopped with a LOOKUP in hand that the notifier waits for. A stop just before or
+    after the notifier's system call is none, and undone."""
+    worker, notifier = daemon.worker(), daemon.child(NOTIFIER)
+    for _ in range(100):
+        daemon.places.arm(Place.LOOKUP_DURING_NOTIFY, action=Action.STOP)
+        daemon.places.wait_hits(Place.LOOKUP_DURING_NOTIFY)
+        try:
+            return wait_until(lambda: state(notifier) == "D", "a notifier that waits in the kernel", 0.5, 0.001)
+        except AssertionError:
+            os.kill(worker, signal.SIGCONT)
+    raise AssertionError("no notifier waits in the kernel")
+
+
 def test_killed_supervisor_while_the_notifier_is_stuck(world, start):
     """It waits in the kernel for a LOOKUP that a worker has in hand, which does not move."""
     world.service.stamped = True
     daemon = start(INVAL)
     daemon.read()
-    worker, notifier = daemon.worker(), daemon.child(NOTIFIER)
-    daemon.places.arm(Place.LOOKUP_DURING_NOTIFY, action=Action.STOP)
     with Crowd(daemon.path) as crowd:
-        daemon.places.wait_hits(Place.LOOKUP_DURING_NOTIFY)
-        wait_until(lambda: state(notifier) == "D", "a notifier that waits in the kernel", pause=0.001)
-        family = Family(daemon.process.pid)
+        stick(daemon)
+        worker, family = daemon.worker(), Family(daemon.process.pid)
         daemon.kill()
         os.kill(worker, signal.SIGCONT)  # a stopped one cannot follow the supervisor
         family.wait_gone(GONE_SECONDS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fs/worker/metrics: what is counted, and the text of it. What a scrape of the real program holds is
- * shown by tests/mount/test_metrics.py. */
+ * shown by tests/operate/test_metrics.py. */
 #include "fs/worker/metrics.h"
 #include "tests/unit/unit.h"
 

@@ -16,14 +16,16 @@ static void test_good(void **state)
         const char *text;
         bool https;
         const char *host;
+        unsigned port;
     } rows[] = {
-        {"http://a", false, "a"},
-        {"https://irsa-svc.domino-field/map_iam_roles_to_pod_sa", true, "irsa-svc.domino-field"},
-        {"http://127.0.0.1:8899/", false, "127.0.0.1"},
-        {"https://[::1]:443/x", true, "::1"},
-        {"http://[fe80::1]", false, "fe80::1"},
-        {"http://h:65535?q=@:[]", false, "h"},
-        {"http://under_score/", false, "under_score"},
+        {"http://a", false, "a", 80},
+        {"https://irsa-svc.domino-field/map_iam_roles_to_pod_sa", true, "irsa-svc.domino-field",
+         443},
+        {"http://127.0.0.1:8899/", false, "127.0.0.1", 8899},
+        {"https://[::1]:443/x", true, "::1", 443},
+        {"http://[fe80::1]", false, "fe80::1", 80},
+        {"http://h:65535?q=@:[]", false, "h", 65535},
+        {"http://under_score/", false, "under_score", 80},
     };
     for (size_t i = 0; i < IRSAFS_COUNT(rows); i++) {
         struct irsafs_url url;
@@ -32,6 +34,7 @@ static void test_good(void **state)
         }
         assert_int_equal(url.https, rows[i].https);
         assert_true(irsafs_str_is(url.host, rows[i].host));
+        assert_int_equal(url.port, rows[i].port);
     }
 }
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -151,6 +153,23 @@ def wait_closed(conns: list, timeout: float = GONE_SECONDS) -> None:
 @pytest.mark.parametrize("begin", [b"", b"GET /healthz HTTP/1.1\r\n", b"POST /refresh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8000\r\n\r\n"])
 def test_a_request_may_not_take_long_however_busy_it_is(served, begin):
     """The bound is of the whole request: a byte now and then is no excuse."""
+    check_cut_off(served, begin)
+
+
+def test_a_request_may_not_take_long_after_a_rotation(world):
+    """The next connection has the number that the descriptor of the old log had."""
+    folder = world.folder / "irsa"
+    folder.mkdir()
+    served = serve(world, f"--log-dir={folder}")
+    log, old = folder / "app.log", folder / "old"
+    links = Path(f"/proc/{served.mount.worker}/fd")
+    log.rename(old)
+    os.kill(served.mount.process.pid, signal.SIGHUP)
+    wait_until(lambda: str(old.resolve()) not in map(os.path.realpath, links.iterdir()), "the worker to let go of the old log")
+    check_cut_off(served, b"")
+
+
+def check_cut_off(served, begin: bytes) -> None:
     with served.control.connect() as sock:
         sock.sendall(begin)
         gone = threading.Event()

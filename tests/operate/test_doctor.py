@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -136,6 +137,7 @@ def test_json_says_the_same(pod):
 def test_documented_checks_are_those_that_are_printed():
     text = (TESTS.parent / "docs" / "doctor.md").read_text()
     assert re.findall(r"^\| `([a-z-]+)` \|", text, re.M) == NAMES
+    assert re.findall(r"^(?:OK|WARN|FAIL|--) +([a-z-]+) ", text, re.M) == NAMES
 
 
 # ---- the container and its mount
@@ -153,6 +155,8 @@ def test_no_device(pod):
     no_device = inside("mount -t tmpfs none /dev")
     found = pod.doctor(prefix=no_device)
     assert found.says("FAIL", "fuse", "/dev/fuse: No such file", "sidecar needs the device")
+    other_device = inside("mount --bind /dev/null /dev/fuse")
+    assert pod.doctor(prefix=other_device).says("FAIL", "fuse", "/dev/fuse: No such device")
     mount = pod.mount()
     assert pod.doctor(prefix=no_device).says("OK", "fuse", "none needed")
     mount.stop()
@@ -226,6 +230,15 @@ def test_daemon_is_asked_at_its_endpoint(pod):
     pod.args = [f"--control={served.control.address}"]
     found = pod.doctor(drop=("AWS_CONFIG_FILE",))
     assert found.says("OK", "daemon", "over its endpoint")
+
+
+def test_port_of_the_endpoint_is_taken(pod):
+    port = endpoint.free_port()
+    with endpoint.listener("127.0.0.1", port):
+        mount = pod.mount(f"--control=127.0.0.1:{port}")
+        mount.wait_status(lambda status: status["control"]["state"] == "taken", "a try to listen")
+        found = pod.doctor()
+    assert found.says("WARN", "daemon", f"127.0.0.1:{port} is taken", "another --control")
 
 
 def test_mount_that_only_the_sidecar_sees(pod):
@@ -359,6 +372,20 @@ def test_tcp(pod):
     assert found.level("tls") == found.level("mapping") == "--"
 
 
+def test_silence_at_the_port(pod):
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        url = f"--endpoint=https://127.0.0.1:{listener.getsockname()[1]}/"
+        found = pod.doctor(url)                        # takes the connection and never says a word
+        assert found.level("tcp") == "OK" and found.says("FAIL", "tls", "in time", "E504")
+        for sock in (first, second):                   # the queue is full: the kernel answers nobody any more
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        found = pod.doctor(url)
+        assert found.says("FAIL", "tcp", "no answer", "E503") and found.level("tls") == "--"
+
+
 LEAVES = {                             # what the certificate is like -> level and words
     "wrong host": ({"hosts": ("irsa-svc", "10.0.0.1"), "end": 100 * DAY}, "FAIL", ("for: irsa-svc 10.0.0.1", "compare with the host")),
     "expired": ({"start": -3 * DAY, "end": -2 * DAY}, "FAIL", ("certificate expired", "E505")),
@@ -485,6 +512,8 @@ def test_variables(pod, name):
     found = pod.doctor(f"--mountpoint={pod.point}", env=more)
     assert found.says("WARN", "aws-env", *words), found.text
     assert "OK" not in {finding.level for finding in found.of("aws-env")}
+    own_words = [line for line in found.text.splitlines() if "aws-env" in line and str(pod.point) not in line]
+    assert [line for line in own_words if len(line) > 80] == []    # a folder can be as long as it likes
 
 
 def test_variables_and_files_that_are_missing(pod):

@@ -2,21 +2,16 @@
 """Where the endpoints listen: settings, ports that others have, the default, and what each listener serves."""
 from __future__ import annotations
 
-import re
 import subprocess
 
 import pytest
 
 from lib.endpoint import free_port, listener, prepare, serve
 from lib.inside import Inside
+from lib.mount import POSSIBLE_ARGS, refuse
 from lib.procs import ports
 from lib.program import environment, run
-from lib.wait import LONG
 from lib.world import GOLDEN
-from takeover.daemon import PROGRAM, Daemon
-from takeover.places import Action, Place, UNTRIED
-
-from .test_usage import refuse
 
 RETRY_SECONDS = 30.0                   # three times the promise
 METRICS_PATHS = ["/metrics", "/livez", "/readyz", "/readyz?verbose"]
@@ -196,37 +191,13 @@ def test_metrics_listener_for_everybody(world):
     assert served.control.ask("/metrics").status == 200
 
 
-# ---- within the walls
-
-@pytest.mark.parametrize("mode", ["required", "best-effort", "off"])
-def test_endpoint_in_every_sandbox(world, mode):
-    served = serve(world, f"--sandbox={mode}", metrics=True)
-    assert served.control.refresh().status == 200
-    assert served.mount.read() == GOLDEN
-    for path in ("/status", "/metrics", "/readyz?verbose"):
-        assert served.control.ask(path).status == 200
-
+# ---- another root
 
 def test_endpoint_in_a_user_namespace(world):
     """Root is not root of the machine there, so that not every wall can be had; nobody outside may look into the mount."""
-    served = prepare(world, "--sandbox=best-effort", prefix=("unshare", "-Urm"))
+    served = prepare(world, *POSSIBLE_ARGS, prefix=("unshare", "-Urm"))
     served.mount.launch()
     served.control.wait_serving()
     assert served.control.refresh().status == 200
     inside = ["nsenter", "-t", served.mount.process.pid, "-U", "-m", "--preserve-credentials"]
     assert run([*inside, "cat", served.mount.config], environment()).out == GOLDEN.encode()
-
-
-@pytest.mark.parametrize("action", [Action.SOCKET, Action.OPEN_TO_READ, Action.EXECVE], ids=lambda action: action.name.lower())
-def test_a_worker_that_listens_can_do_no_more_than_before(world, action):
-    """It accepts what comes, and cannot make a socket of its own."""
-    port = free_port()
-    daemon = Daemon(world, "--sandbox=required", f"--control=127.0.0.1:{port}").start()
-    daemon.wait_status(lambda s: s["control"]["state"] == "listening", "the endpoint")
-    worker = daemon.worker()
-    daemon.places.arm(Place.READ, action=action)
-    daemon.ask()
-    killed = daemon.places.result == UNTRIED and daemon.worker() != worker
-    assert killed or daemon.places.result > 0, f"result {daemon.places.result}"
-    assert daemon.read() == GOLDEN
-    assert re.search(r'"state": *"listening"', (daemon.path / "status").read_text())

@@ -50,7 +50,7 @@ def test_one_code_everywhere(world, name):
         assert the_code("\n".join(comments(mount.read()))) == number
         status = mount.status()["error"]
         assert (status["code"], status["class"], status["message"]) == (number, error["class"], error["message"])
-        assert the_code("\n".join(line for line in mount.log().splitlines() if " fetch_failed " in line)) == number
+        assert the_code("\n".join(line for line in mount.log().splitlines() if "fetch_failed" in line)) == number
 
         by_hand = run_client(["fetch"], world.env(), report=False)
         assert (by_hand.code, the_code(by_hand.err)) == (exit_code, number)
