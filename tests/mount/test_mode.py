@@ -45,7 +45,7 @@ def test_with_the_layout_that_was_asked_for(world):
 ], ids=["restricted", "root without SYS_ADMIN", "no device"])
 def test_file_where_nothing_can_be_mounted(world, prefix, missing):
     world.kind = Folder
-    folder = world.mount(AUTO, "--prefetch", "--sandbox=best-effort", env=world.env(IRSAFS_LAYOUT="subdir"), prefix=prefix)
+    folder = world.mount(AUTO, "--prefetch", env=world.env(IRSAFS_LAYOUT="subdir"), prefix=prefix)
     assert folder.wait_text(lambda text: GOLDEN in text, "the text") == GOLDEN
     assert (folder.status()["mode"], folder.status()["layout"]) == ("file", None)
     assert re.fullmatch(f'mode=file layout=none missing="fd: no --fd-socket; mount: {missing}"', chosen(folder))
