@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from lib.csi import Driver, FdMount, good
 from lib.files import RESTRICTED, Folder
 from lib.inside import SHELL
 from lib.mount import mounts_at
@@ -30,6 +31,16 @@ def test_mount_where_it_is_permitted(world):
     assert chosen(mount) == 'mode=mount layout=root missing="fd: no --fd-socket"'
     assert mounts_at(mount.path) == ["fuse.irsafs"]
     assert (mounts_at(world.folder), mounts_at(world.folder.parent / "/")) == before, "the try is still mounted"
+
+
+def test_fd_where_a_driver_mounts(world):
+    driver = Driver(world.folder, good, False)
+    mount = FdMount(driver, [AUTO, f"--fd-socket=connect:{driver.socket}"], world.env(), world.secrets)
+    world.mounts.append(mount)
+    driver.start()
+    mount.start()
+    assert mount.read() == GOLDEN
+    assert chosen(mount) == 'mode=fd layout=none missing=""'
 
 
 def test_with_the_layout_that_was_asked_for(world):
