@@ -36,7 +36,7 @@ int irsafs_daemon_open_files(const char *mountpoint, int *ret_dir)
 
 int irsafs_daemon_find_job(const void *mountpoint, int out)
 {
-    int dir; /* a child's: it ends with it */
+    int dir = -1; /* a child's: it ends with it */
     (void)out;
     return irsafs_daemon_open_files(mountpoint, &dir);
 }
@@ -45,7 +45,7 @@ int irsafs_daemon_status_job(const void *mountpoint, int out)
 {
     struct stat st;
     char chunk[4096];
-    int dir;
+    int dir = -1;
     int errnum = irsafs_daemon_open_files(mountpoint, &dir);
     if (errnum != 0) {
         return errnum;

@@ -34,6 +34,9 @@ static int try_mount(const void *arg, int out)
 
 void irsafs_mode_look(struct irsafs_mode_facts *ret_facts)
 {
+    if (ret_facts->fd_socket) {
+        return; /* nothing is better */
+    }
     IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
     ret_facts->fuse_errnum = fd < 0 ? errno : 0;
     ret_facts->mount_errnum =

@@ -16,7 +16,7 @@ struct irsafs_mode_facts {
 };
 
 /* Finds out, with nothing left behind: mount(2) is tried in a child with a mount namespace of its own, which is
- * gone with it. fd_socket is the caller's. */
+ * gone with it. fd_socket is the caller's; with it there is nothing to find out. */
 void irsafs_mode_look(struct irsafs_mode_facts *ret_facts);
 
 enum { IRSAFS_MODE_MISSING_SIZE = 192 };

@@ -23,7 +23,7 @@ def rows(page: str, heading: str) -> dict:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_named_files_exist(page):
-    named = set(re.findall(r"(?:\.\./)?(manifests(?:/[\w.-]+)+)", PAGES[page]))
+    named = set(re.findall(r"(?:\.\./)?((?:manifests|docker)(?:/[\w.-]+)+)", PAGES[page]))
     assert named and [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 

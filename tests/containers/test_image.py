@@ -67,7 +67,8 @@ def test_configuration(image):
     labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
     assert labels["title"] == "irsafs" and labels["licenses"] == "Apache-2.0"
     assert labels["version"] == (REPOSITORY / "VERSION").read_text().strip()
-    assert labels["revision"].startswith(command("git", "rev-parse", "HEAD").strip())
+    assert re.fullmatch(r"[0-9a-f]{40}(-modified)?", labels["revision"])
+    command("git", "cat-file", "-e", labels["revision"][:40])
     assert "Healthcheck" not in config and "Volumes" not in config and "ExposedPorts" not in config
     assert config["User"] == "65534:65534", "who needs root says so"
     assert config["Entrypoint"] == ["irsafs"] and config["Env"] == ["PATH=/usr/bin"]

@@ -59,10 +59,10 @@ def tmpfs(destination: str, *options: str) -> dict:
 
 
 class Bundle:
-    """A container's configuration. `propagation`: rshared (Bidirectional) or rslave (HostToContainer)."""
+    """A container's configuration. `propagation` of its root: rshared as soon as a volume is, which is Bidirectional."""
 
     def __init__(self, folder: Path, rootfs: Path, args: list, env: dict, *, user: int, caps: tuple = (),
-                 volume: Path, propagation: str = "rslave", read_only: bool = False, mounts: Iterable = (),
+                 propagation: str = "rslave", mounts: Iterable = (),
                  fuse: bool = False, memory: Optional[int] = None) -> None:
         self.id = f"irsafs-test-{os.getpid()}-{next(_numbers)}"
         self._runc = ["runc", "--root", str(folder / "runc")]
@@ -93,7 +93,6 @@ class Bundle:
                 tmpfs("/dev/shm", "mode=1777"),
                 {"type": "sysfs", "source": "sysfs", "destination": "/sys", "options": ["nosuid", "noexec", "nodev", "ro"]},
                 *mounts,
-                bind(volume, AWS, propagation, *(["ro"] if read_only else [])),
             ],
             "linux": {
                 "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")],
@@ -145,8 +144,8 @@ class Bundle:
 class Sidecar(Mount):
     """irsafs in a container of the image; `path` is the volume as the node sees it."""
 
-    def __init__(self, volume: Volume, bundle: Bundle, args: list, env: dict, secrets) -> None:
-        super().__init__(volume.path, args, env, secrets)
+    def __init__(self, path: Path, bundle: Bundle, args: list, env: dict, secrets) -> None:
+        super().__init__(path, args, env, secrets)
         self.bundle = bundle
         self.arguments = bundle.command
         self._env = environment()
@@ -192,8 +191,9 @@ class Reader:
         run_ = tmpfs("/run", "mode=755")
         env = environment(HOME="/run/home", AWS_CONFIG_FILE=f"{AWS}/config", AWS_DEFAULT_REGION="us-east-1",
                           AWS_EC2_METADATA_DISABLED="true")
-        self.bundle = Bundle(folder, rootfs, ["/usr/bin/python3", "-c", READER], env, user=USER, volume=volume,
-                             read_only=read_only, mounts=(run_, tmpfs("/run/home", "mode=777")))
+        aws = bind(volume, AWS, "rslave", *(["ro"] if read_only else []))
+        self.bundle = Bundle(folder, rootfs, ["/usr/bin/python3", "-c", READER], env, user=USER,
+                             mounts=(run_, tmpfs("/run/home", "mode=777"), aws))
         self._log = (folder / f"{self.bundle.id}.log").open("w+")
         self.process = subprocess.Popen(self.bundle.command, env=environment(), cwd="/", stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self._log, text=True)
@@ -244,30 +244,36 @@ class Pod:
         self._readers: list = []
 
     def sidecar(self, *args: str, env: Optional[dict] = None, user: int = 0, caps: tuple = MOUNTING, fuse: bool = True,
-                propagation: str = "rshared", mounts: tuple = (), memory: Optional[int] = None) -> Sidecar:
-        """Prepared, not started; by default mode mount with the least privileges."""
+                propagation: str = "rshared", mounts: Optional[tuple] = None, path: Optional[Path] = None,
+                memory: Optional[int] = None) -> Sidecar:
+        """Prepared, not started; by default mode mount with the least privileges. `mounts`: not the volume, but these."""
         names = {"PATH": "/usr/bin", "IRSAFS_CONTROL": "off", **self._world.env(), **(env or {})}
         labels = Path(names["POD_INFO_PATH"])
         names.update(PATH="/usr/bin", POD_INFO_PATH=f"{PODINFO}/{labels.name}")
         command = ["irsafs", "mount", AWS, *EXTRA_ARGS, *args]
-        bundle = Bundle(self._folder, self._image, command, names, user=user, caps=caps, volume=self.volume,
-                        propagation=propagation, fuse=fuse, memory=memory,
-                        mounts=(bind(labels.parent, PODINFO, "ro"), *mounts))
-        sidecar = Sidecar(self._volume, bundle, list(args), names, self._world.secrets)
+        if mounts is None:
+            mounts = (bind(self.volume, AWS, propagation),)
+        bundle = Bundle(self._folder, self._image, command, names, user=user, caps=caps, propagation=propagation, fuse=fuse,
+                        memory=memory, mounts=(bind(labels.parent, PODINFO, "ro"), *mounts))
+        sidecar = Sidecar(path or self.volume, bundle, list(args), names, self._world.secrets)
         self._world.mounts.append(sidecar)
         return sidecar
 
-    def reader(self, read_only: bool = True) -> Reader:
-        reader = Reader(self._folder, self._machine, self.volume, read_only)
+    def reader(self, read_only: bool = True, volume: Optional[Path] = None) -> Reader:
+        reader = Reader(self._folder, self._machine, volume or self.volume, read_only)
         self._readers.append(reader)
         return reader
 
+    def end(self) -> None:
+        """Ends the containers, readers first."""
+        while self._readers:
+            self._readers.pop().close()
+        while self._world.mounts:
+            self._world.mounts.pop().close()
+
     def close(self) -> None:
-        for reader in self._readers:
-            reader.close()
         try:
-            while self._world.mounts:
-                self._world.mounts.pop().close()
+            self.end()
         finally:
             self._volume.__exit__()
             subprocess.run(["umount", self._machine], check=True)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from lib.csi import Driver, FdMount, good
 from lib.files import RESTRICTED, Folder
 from lib.inside import SHELL
 from lib.mount import mounts_at
@@ -32,6 +33,16 @@ def test_mount_where_it_is_permitted(world):
     assert (mounts_at(world.folder), mounts_at(world.folder.parent / "/")) == before, "the try is still mounted"
 
 
+def test_fd_where_a_driver_mounts(world):
+    driver = Driver(world.folder, good, False)
+    mount = FdMount(driver, [AUTO, f"--fd-socket=connect:{driver.socket}"], world.env(), world.secrets)
+    world.mounts.append(mount)
+    driver.start()
+    mount.start()
+    assert mount.read() == GOLDEN
+    assert chosen(mount) == 'mode=fd layout=none missing=""'
+
+
 def test_with_the_layout_that_was_asked_for(world):
     mount = world.mount(AUTO, "--layout=subdir")
     assert mount.read() == GOLDEN
@@ -45,7 +56,7 @@ def test_with_the_layout_that_was_asked_for(world):
 ], ids=["restricted", "root without SYS_ADMIN", "no device"])
 def test_file_where_nothing_can_be_mounted(world, prefix, missing):
     world.kind = Folder
-    folder = world.mount(AUTO, "--prefetch", "--sandbox=best-effort", env=world.env(IRSAFS_LAYOUT="subdir"), prefix=prefix)
+    folder = world.mount(AUTO, "--prefetch", env=world.env(IRSAFS_LAYOUT="subdir"), prefix=prefix)
     assert folder.wait_text(lambda text: GOLDEN in text, "the text") == GOLDEN
     assert (folder.status()["mode"], folder.status()["layout"]) == ("file", None)
     assert re.fullmatch(f'mode=file layout=none missing="fd: no --fd-socket; mount: {missing}"', chosen(folder))

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from lib.endpoint import free_port, listener, prepare, serve
+from lib.csi import Driver, FdMount, good
+from lib.endpoint import Endpoint, free_port, listener, prepare, serve
 from lib.files import Folder
 from lib.program import IRSAFS, USER, check_output, public, run, run_irsafs
 from lib.wait import wait_until
@@ -189,6 +190,25 @@ def test_tricks_with_the_status_of_mode_file(world, folder, kind):
     assert "(no mount)" in probe("--live", *files(folder))
     status.rmdir() if kind == "folder" else status.unlink()
 
+
+# ---- mode fd
+
+def test_mode_fd_starts_when_the_kernel_has_said_hello(world):
+    control = Endpoint("127.0.0.1", free_port())
+    driver = Driver(world.folder, good, False)
+    mount = FdMount(driver, [f"--fd-socket=connect:{driver.socket}", f"--control={control.address}"], world.env(),
+                    world.secrets)
+    world.mounts.append(mount)
+    mount.launch()
+    wait_until(lambda: "mode_chosen" in mount.log(), "its start")
+    assert "nobody listens" in probe("--startup", f"--control={control.address}")
+    driver.start()
+    wait_until(lambda: probe("--startup", f"--control={control.address}") == "", "the descriptor")
+    assert mount.read() == GOLDEN
+    assert probe("--ready", f"--control={control.address}") == ""
+
+
+# ---- in time
 
 def test_who_does_not_answer_is_given_up(world):
     served = serve(world)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mode fd in containers: a driver on the node mounts, and the sidecar has nothing but the driver's socket."""
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+
+from lib.aws import BOTO_IDENTITY, session_arn
+from lib.containers import AWS, bind
+from lib.csi import UID, Driver
+from lib.mount import mounts_at
+from lib.procs import status_fields
+from lib.wait import wait_until
+from lib.world import GOLDEN
+from standin.mapping import GOLDEN_ROLES, role
+from standin.sts import StsStandIn
+
+PASS = "/fdpass"
+ADDED = role("added")
+
+
+@pytest.fixture
+def driver(world, pod):
+    it = Driver(world.folder)
+    yield it
+    pod.end()
+    it.close()
+
+
+@pytest.fixture
+def restricted(pod, driver):
+    """Prepares a sidecar as Pod Security "restricted" has it: no device, no volume but the socket's."""
+
+    def prepare(*args: str):
+        return pod.sidecar("--mode=fd", f"--fd-socket=connect:{PASS}/{driver.socket.name}", "--min-refresh=0s", *args, user=UID,
+                           caps=(), fuse=False, propagation="rprivate", path=driver.path,
+                           mounts=(bind(driver.socket.parent, PASS, "rprivate"),))
+
+    return prepare
+
+
+@pytest.fixture
+def sidecar(driver, restricted):
+    driver.start()
+    return restricted("--sandbox=required").start()
+
+
+def test_reads_and_touches(pod, world, driver, sidecar):
+    reader = pod.reader(read_only=False, volume=driver.path)
+    assert reader.read() == GOLDEN
+    world.service.roles = [*GOLDEN_ROLES, ADDED]
+    reader.run("touch", f"{AWS}/refresh")
+    assert f"[profile {ADDED.name}]" in reader.read()
+    assert reader.ask("write", "config")[0] in (errno.EACCES, errno.EROFS)
+    assert reader.ask("write", "new")[0] in (errno.EACCES, errno.EROFS, errno.EPERM)
+    assert pod.reader(read_only=True, volume=driver.path).ask("touch", "refresh")[0] == errno.EROFS
+    assert sidecar.status()["mode"] == "fd" and len(mounts_at(driver.path)) == 1
+
+
+def test_nothing_is_privileged(pod, driver, sidecar):
+    assert pod.reader(volume=driver.path).read() == GOLDEN
+    for pid in sidecar.processes():
+        fields = status_fields(pid)
+        assert set(fields["Uid"].split()) == {str(UID)} and fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2"
+        assert {int(fields[kind], 16) for kind in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+
+
+def test_run_waits_for_the_first_text(pod, world, driver, sidecar):
+    """`run` starts when nothing has been fetched yet: its first look is what starts the fetch."""
+    assert world.service.count == 0
+    assert pod.reader(volume=driver.path).read() == GOLDEN
+    assert world.service.count == 1
+
+
+def test_boto3_and_the_cli_reach_their_roles(pod, world, driver, restricted):
+    token = world.folder / "web-token"
+    token.write_text("web identity of the pod")
+    sts = StsStandIn(world.folder, token)
+    try:
+        sts.know(GOLDEN_ROLES)
+        driver.start()
+        restricted(f"--web-identity-token-file={token}").start()
+        reader = pod.reader(read_only=False, volume=driver.path)
+        one, two, _ = GOLDEN_ROLES
+        said = reader.run("/usr/bin/python3", "-c", BOTO_IDENTITY, one.name, env=sts.environment())
+        assert json.loads(said) == session_arn(one)
+        said = reader.run("/usr/bin/aws", "sts", "get-caller-identity", "--profile", two.name, "--output", "json",
+                          env=sts.environment())
+        assert json.loads(said)["Arn"] == session_arn(two)
+        assert sts.violations == [] and sts.refusals == []
+    finally:
+        sts.close()
+
+
+def test_killed_as_a_whole(pod, driver, sidecar, restricted):
+    """The one thing that no restart repairs: the descriptor was handed over once."""
+    reader = pod.reader(volume=driver.path)
+    assert reader.read() == GOLDEN
+    sidecar.kill()
+    wait_until(lambda: reader.ask("read", "config")[0] == errno.ENOTCONN, "the end of the connection")
+    again = restricted("--fd-timeout=1s")
+    again.launch()
+    assert again.wait_exit(20) == 9
+    again.process = None
+    assert "IRSAFS-E912" in again.log()
