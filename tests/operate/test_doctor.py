@@ -372,6 +372,7 @@ def test_tcp(pod):
     assert found.level("tls") == found.level("mapping") == "--"
 
 
+@pytest.mark.slow
 def test_silence_at_the_port(pod):
     with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
         listener.bind(("127.0.0.1", 0))
@@ -426,6 +427,7 @@ def test_mapping(pod):
     assert pod.doctor().level("mapping") in ("WARN", "FAIL")
 
 
+@pytest.mark.slow
 def test_service_that_does_not_answer(pod):
     """A fetch may wait for a minute; the walk ends before that, and says what it knows."""
     pod.service.behave(hang="headers")
