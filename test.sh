@@ -97,7 +97,8 @@ tier standin pytests dev standin standin
 tier confine pytests dev confine confine
 tier client pytests dev client client
 tier mount pytests dev mount mount
-tier operate pytests dev operate operate
+if $all; then speed=""; else speed="not slow"; fi
+tier operate pytests dev operate operate -m "$speed"
 tier takeover pytests dev takeover takeover
 tier release build release
 tier hardening pytests release hardening release

@@ -118,9 +118,7 @@ static const struct irsafs_program program = {
             "  cat /var/run/.aws/config\n"
             "  touch /var/run/.aws/refresh    my roles have changed: a new config, please\n"
             "  % refresh --wait          the same, and tell me the result\n"
-            "  % status                  when something looks wrong\n"
-            "  % doctor                  when status does not say enough\n"
-            "\n"
+            "  % status                  when something looks wrong; then: % doctor\n"
             "'% VERB --help' has the options, 'man irsafs' everything.\n",
     .verbs = verbs,
     .n_verbs = IRSAFS_COUNT(verbs),

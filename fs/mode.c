@@ -7,7 +7,6 @@
 #include "base/mountinfo.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +21,7 @@ static int try_mount(const void *arg, int out)
     char data[64];
     (void)arg;
     (void)out;
-    int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    int fd = irsafs_fuse_open(0);
     if (fd < 0 || unshare(CLONE_NEWNS) != 0 ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) {
         return errno;
@@ -37,7 +36,7 @@ void irsafs_mode_look(struct irsafs_mode_facts *ret_facts)
     if (ret_facts->fd_socket) {
         return; /* nothing is better */
     }
-    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = irsafs_fuse_open(0);
     ret_facts->fuse_errnum = fd < 0 ? errno : 0;
     ret_facts->mount_errnum =
         fd < 0 ? 0

@@ -61,7 +61,9 @@ const struct irsafs_verb irsafs_probe_verb = {
              "line. Asks no network: an outage of the mapping service does not keep a pod from\n"
              "starting. Exit status 1: no, and why.\n"
              "\n"
-             "  startupProbe: {exec: {command: [irsafs, probe, --startup]}, periodSeconds: 1}\n",
+             "  startupProbe:\n"
+             "    exec: {command: [irsafs, probe, --startup]}\n"
+             "    periodSeconds: 1\n",
     .tables = {&table, &irsafs_which_options},
     .run = irsafs_probe_main,
 };

@@ -258,7 +258,6 @@ static const struct clash {
     {credentials_file, "AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials is read, too",
      "let it hold no [default] and no profile of a name in config: which one counts differs "
      "between SDKs"},
-    {ca_bundle, "AWS_CA_BUNDLE cannot be read: no SDK call succeeds", "correct it, or unset it"},
 };
 
 /* The file as named may be a symlink into the mount: its folder is what counts. */
@@ -295,6 +294,10 @@ void irsafs_doctor_aws(struct irsafs_doctor *d)
         if (clashes[i].is_there()) {
             irsafs_board_note(b, IRSAFS_LEVEL_WARN, clashes[i].remedy, "%s", clashes[i].finding);
         }
+    }
+    if (ca_bundle()) {
+        irsafs_board_note(b, IRSAFS_LEVEL_FAIL, "correct it, or unset it",
+                          "AWS_CA_BUNDLE cannot be read: no SDK call succeeds");
     }
     if (b->profile_missing) {
         irsafs_board_note(

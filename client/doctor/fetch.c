@@ -324,11 +324,11 @@ void irsafs_doctor_clock(struct irsafs_doctor *d)
     int64_t ahead_s = date != 0 ? d->fetched_unix_s - date : 0;
     int64_t token_ahead_s = issued != 0 ? irsafs_clock_real().tv_sec - issued : 0;
     if (ahead_s > SKEW_S || ahead_s < -SKEW_S) {
-        irsafs_board_note(d->board, IRSAFS_LEVEL_WARN, remedy, "%lld s %s the service's",
+        irsafs_board_note(d->board, IRSAFS_LEVEL_FAIL, remedy, "%lld s %s the service's",
                           (long long)(ahead_s > 0 ? ahead_s : -ahead_s),
                           ahead_s > 0 ? "ahead of" : "behind");
     } else if (token_ahead_s < -SKEW_S) {
-        irsafs_board_note(d->board, IRSAFS_LEVEL_WARN, remedy,
+        irsafs_board_note(d->board, IRSAFS_LEVEL_FAIL, remedy,
                           "%lld s behind the one that issued the token", (long long)-token_ahead_s);
     } else if (date != 0) {
         irsafs_board_ok(d->board, "agrees with the service's");

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <strings.h>
 
 static bool is_ours(const char *host, const char *own_host)
@@ -47,6 +48,8 @@ enum irsafs_host_judgement irsafs_host_judge(struct evhttp_request *request, con
 {
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     const char *origin = evhttp_find_header(headers, "Origin");
+    /* An <img> or a link sends no Origin, but a browser says where it stands (W3C Fetch Metadata). */
+    const char *site = evhttp_find_header(headers, "Sec-Fetch-Site");
     unsigned hosts = count_hosts(headers);
     if (hosts > 1 || (hosts == 0 && (request->major > 1 || request->minor > 0))) {
         return IRSAFS_HOST_NOT_ONE;
@@ -54,7 +57,8 @@ enum irsafs_host_judgement irsafs_host_judge(struct evhttp_request *request, con
     /* Of the absolute form of the target, else of Host; HTTP/1.0 may do without. */
     const char *host = evhttp_request_get_host(request);
     if ((host != NULL && !is_ours(host, own_host)) ||
-        (origin != NULL && !is_own_origin(origin, own_host))) {
+        (origin != NULL && !is_own_origin(origin, own_host)) ||
+        (site != NULL && strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0)) {
         return IRSAFS_HOST_FOREIGN;
     }
     return IRSAFS_HOST_OURS;

@@ -10,7 +10,7 @@ struct evhttp_request;
 enum { IRSAFS_HOST_MAX = 64 };
 
 enum irsafs_host_judgement {
-    IRSAFS_HOST_OURS, /* localhost, a loopback address or own_host; no Origin of another site */
+    IRSAFS_HOST_OURS, /* localhost, a loopback address or own_host; no Origin or Sec-Fetch-Site of another */
     IRSAFS_HOST_FOREIGN,
     IRSAFS_HOST_NOT_ONE, /* two, or none though HTTP/1.1 demands it (RFC 9112, 3.2) */
 };

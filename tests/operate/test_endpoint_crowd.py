@@ -21,6 +21,7 @@ from lib.trouble import Repeat
 from lib.wait import wait_until
 from lib.world import GOLDEN
 
+pytestmark = pytest.mark.slow
 MOST = 64                              # connections in all
 GONE_SECONDS = 15.0                    # three times what a request may take
 FLOOD_SECONDS = 5

@@ -142,6 +142,7 @@ def test_every_byte_as_a_method_and_in_a_path(world, served):
     check_still_serving(world, served, worker)
 
 
+@pytest.mark.slow
 def test_request_cut_anywhere(world, served):
     worker = served.mount.worker
     whole = CALL + b"Content-Length: 2\r\n\r\n{}"

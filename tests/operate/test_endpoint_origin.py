@@ -102,6 +102,18 @@ def test_foreign_origin(world, served, origin):
     assert world.tokens.connections == 0
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "?"])
+def test_foreign_page_without_an_origin(world, served, site):
+    """An image or a link of another page."""
+    assert request(served, "/refresh", "Host: localhost", f"Sec-Fetch-Site: {site}").status == 403
+    assert world.tokens.connections == 0
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_own_page_and_typed_address(served, site):
+    assert request(served, "/refresh", "Host: localhost", f"Sec-Fetch-Site: {site}").status == 200
+
+
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:{port}", "http://localhost:{port}"])
 def test_own_origin(served, origin):
     assert request(served, "/refresh", f"Host: {origin[7:]}", f"Origin: {origin}").status == 200

@@ -24,6 +24,7 @@ def listening(endpoint) -> dict:
 
 # ---- a port that somebody has
 
+@pytest.mark.slow
 def test_taken_port_is_waited_for(world):
     served = prepare(world, "--min-refresh=0s")
     control, mount = served.control, served.mount
@@ -45,6 +46,7 @@ def test_taken_port_is_waited_for(world):
     assert " listening " in mount.log()
 
 
+@pytest.mark.slow
 def test_second_daemon_with_the_same_port(world):
     """The first is unharmed; when it ends the second takes over."""
     first = serve(world)

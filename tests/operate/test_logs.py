@@ -343,6 +343,7 @@ def put_directory(file: Path, elsewhere: Path) -> None:
     file.mkdir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("put", [put_symlink, put_hard_link, put_fifo, put_directory])
 def test_what_is_no_plain_file_is_not_written_to(world, folder, put):
     """It is said once; when it is gone, the file is made."""
@@ -428,6 +429,7 @@ def test_rotation(world, folder, hostile):
     assert "log_file_failed" not in mount.log()
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_removed_and_comes_back(world, folder):
     mount = world.mount(*QUICK, f"--log-dir={folder}")
     mount.read()
@@ -442,6 +444,7 @@ def test_a_folder_that_is_removed_and_comes_back(world, folder):
     await_file(folder / "app.log", "fetch_failed")
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_not_our_readers_business(world, folder):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,mode=777", "none", folder], check=True)
     try:

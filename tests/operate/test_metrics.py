@@ -316,6 +316,7 @@ def test_deaths_lose_and_double_nothing(world):
     assert seen("irsafs_fetch_duration_seconds_count") == seen("irsafs_fetches_total") == world.service.count
 
 
+@pytest.mark.slow
 def test_connection_given_up(world):
     """Two workers in a row hang: the mount is made anew; what the supervisor counts goes on."""
     served = serve(world, *QUICK)
