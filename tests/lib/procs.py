@@ -48,7 +48,11 @@ def named(pid: int, wanted: str) -> list:
 def worker(pid: int) -> int:
     """The process that answers the kernel: below pid as `irsafs worker`, or pid itself."""
     for child in children(pid):
-        if Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[1:2] == [b"worker"]:
+        try:
+            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):     # ended meanwhile
+            continue
+        if words[1:2] == [b"worker"]:
             return child
     return pid
 
