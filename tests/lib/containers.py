@@ -58,6 +58,16 @@ def tmpfs(destination: str, *options: str) -> dict:
     return {"type": "tmpfs", "source": "tmpfs", "destination": destination, "options": ["nosuid", "nodev", *options]}
 
 
+def forget_pages(tree: Path) -> None:
+    """Else programs and libraries are in memory already, on the account of whoever unpacked them."""
+    for path in tree.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            fd = os.open(path, os.O_RDONLY)
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+
+
 class Bundle:
     """A container's configuration. `propagation` of its root: rshared as soon as a volume is, which is Bidirectional."""
 
