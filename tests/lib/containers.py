@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import platform
-import signal
 import subprocess
 from pathlib import Path
 from typing import Iterable, Optional
@@ -17,7 +16,7 @@ from typing import Iterable, Optional
 from .mount import EXTRA_ARGS, Mount
 from .pod import READER, Volume
 from .procs import processes
-from .program import PATH, USER, Ran, environment, run
+from .program import USER, Ran, environment, run
 
 AWS = "/var/run/.aws"                  # where each container has the volume
 PODINFO = "/etc/podinfo"
