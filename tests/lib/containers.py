@@ -254,8 +254,8 @@ class Pod:
 
     def sidecar(self, *args: str, env: Optional[dict] = None, user: int = 0, caps: tuple = MOUNTING, fuse: bool = True,
                 propagation: str = "rshared", mounts: Optional[tuple] = None, path: Optional[Path] = None,
-                memory: Optional[int] = None) -> Sidecar:
-        """Prepared, not started; by default mode mount with the least privileges. `mounts`: not the volume, but these."""
+                more: tuple = (), memory: Optional[int] = None) -> Sidecar:
+        """Prepared, not started; by default mode mount with the least privileges. `mounts`: instead of the volume."""
         names = {"PATH": "/usr/bin", "IRSAFS_CONTROL": "off", **self._world.env(), **(env or {})}
         labels = Path(names["POD_INFO_PATH"])
         names.update(PATH="/usr/bin", POD_INFO_PATH=f"{PODINFO}/{labels.name}")
@@ -263,7 +263,7 @@ class Pod:
         if mounts is None:
             mounts = (bind(self.volume, AWS, propagation),)
         bundle = Bundle(self._folder, self._image, command, names, user=user, caps=caps, propagation=propagation, fuse=fuse,
-                        memory=memory, mounts=(bind(labels.parent, PODINFO, "ro"), *mounts))
+                        memory=memory, mounts=(bind(labels.parent, PODINFO, "ro"), *mounts, *more))
         sidecar = Sidecar(path or self.volume, bundle, list(args), names, self._world.secrets)
         self._world.mounts.append(sidecar)
         return sidecar
