@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Shows the main job in a minute: a config that is generated when it is read.
-#   sudo ./demo.sh
+#   sudo ./demo.sh                  on this machine
+#   sudo ./demo.sh --containers     the same in containers: the image, two containers on one volume, the three modes
 # Installs what is missing from Debian, builds, starts a token endpoint and a mapping service on
 # loopback, mounts on a directory of its own, and takes everything away at the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+containers=false
 case "${1:-}" in
 "") ;;
---help | -h) sed -n '3,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+--containers) containers=true ;;
+--help | -h) sed -n '3,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
 *) echo "demo.sh: unknown argument '$1': see ./demo.sh --help" >&2; exit 2 ;;
 esac
 
@@ -19,8 +22,14 @@ show() { printf '$ %s\n' "$*"; "$@"; }
 [ "$(id -u)" = 0 ] || { echo "demo.sh mounts a file system: run it as root (sudo ./demo.sh)" >&2; exit 1; }
 [ -c /dev/fuse ] || { echo "demo.sh needs /dev/fuse: load the module or give it to this container" >&2; exit 1; }
 
-say "Install and build (log: build/demo.log)"
 mkdir -p build
+if $containers; then
+    say "Install buildah, runc and debootstrap from Debian (log: build/demo.log)"
+    ./install-packages.sh containers >build/demo.log 2>&1 || { tail -n 30 build/demo.log; exit 1; }
+    PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 tests/containers/demo.py
+fi
+
+say "Install and build (log: build/demo.log)"
 {
     ./install-packages.sh demo
     cmake --preset release -B build/demo -DIRSAFS_TESTS=OFF

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs from Debian what is missing of: build | demo | test | all. Needs root only when something is.
+# Installs from Debian what is missing of: build | demo | containers | test | all. Needs root only when something is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -8,18 +8,21 @@ build="gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libevent-dev libj
        libcurl4-openssl-dev libssl-dev libjwt-dev libseccomp-dev libcap-dev libcmocka-dev
        ca-certificates"
 demo="$build curl procps python3 python3-boto3 python3-cryptography python3-jwt"
+containers="python3 python3-boto3 python3-cryptography python3-jwt awscli
+            buildah runc debootstrap golang-github-containers-common util-linux ca-certificates"
 test="$demo python3-pytest python3-yaml awscli openssl slowhttptest util-linux binutils
       groff-base shellcheck"
 all="$test clang clang-format clang-tidy libclang-rt-14-dev patch cppcheck valgrind
      libc6-dbg gdb strace fio stress-ng libfaketime
-     buildah runc debootstrap golang-github-containers-common"
+     $containers"
 
 case "${1:-}" in
 build) wanted=$build ;;
 demo) wanted=$demo ;;
+containers) wanted=$containers ;;
 test) wanted=$test ;;
 all) wanted=$all ;;
-*) echo "usage: $0 build|demo|test|all" >&2; exit 2 ;;
+*) echo "usage: $0 build|demo|containers|test|all" >&2; exit 2 ;;
 esac
 
 # promtool judges metrics and alert rules. It is in the package prometheus, whose installation would start

@@ -11,7 +11,7 @@ import pytest
 
 from lib import procs
 from lib.aws import BOTO_IDENTITY, session_arn
-from lib.containers import AWS, MOUNTING
+from lib.containers import AWS, MOUNTING, forget_pages
 from lib.mount import mounts_at
 from lib.program import USER
 from lib.wait import wait_until
@@ -156,16 +156,6 @@ def test_without_the_device(pod):
     assert sidecar.wait_exit(20) == 9
     sidecar.process = None
     assert "IRSAFS-E901" in sidecar.log()
-
-
-def forget_pages(tree: Path) -> None:
-    """Else programs and libraries are in memory already, on the account of whoever unpacked them."""
-    for path in tree.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            fd = os.open(path, os.O_RDONLY)
-            os.fsync(fd)
-            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(fd)
 
 
 def test_in_48_mib(pod, world, rootfs):

@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import platform
-import signal
 import subprocess
 from pathlib import Path
 from typing import Iterable, Optional
@@ -17,7 +16,7 @@ from typing import Iterable, Optional
 from .mount import EXTRA_ARGS, Mount
 from .pod import READER, Volume
 from .procs import processes
-from .program import PATH, USER, Ran, environment, run
+from .program import USER, Ran, environment, run
 
 AWS = "/var/run/.aws"                  # where each container has the volume
 PODINFO = "/etc/podinfo"
@@ -56,6 +55,16 @@ def bind(source, destination: str, *options: str) -> dict:
 
 def tmpfs(destination: str, *options: str) -> dict:
     return {"type": "tmpfs", "source": "tmpfs", "destination": destination, "options": ["nosuid", "nodev", *options]}
+
+
+def forget_pages(tree: Path) -> None:
+    """Else programs and libraries are in memory already, on the account of whoever unpacked them."""
+    for path in tree.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            fd = os.open(path, os.O_RDONLY)
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
 
 
 class Bundle:
@@ -245,8 +254,8 @@ class Pod:
 
     def sidecar(self, *args: str, env: Optional[dict] = None, user: int = 0, caps: tuple = MOUNTING, fuse: bool = True,
                 propagation: str = "rshared", mounts: Optional[tuple] = None, path: Optional[Path] = None,
-                memory: Optional[int] = None) -> Sidecar:
-        """Prepared, not started; by default mode mount with the least privileges. `mounts`: not the volume, but these."""
+                more: tuple = (), memory: Optional[int] = None) -> Sidecar:
+        """Prepared, not started; by default mode mount with the least privileges. `mounts`: instead of the volume."""
         names = {"PATH": "/usr/bin", "IRSAFS_CONTROL": "off", **self._world.env(), **(env or {})}
         labels = Path(names["POD_INFO_PATH"])
         names.update(PATH="/usr/bin", POD_INFO_PATH=f"{PODINFO}/{labels.name}")
@@ -254,7 +263,7 @@ class Pod:
         if mounts is None:
             mounts = (bind(self.volume, AWS, propagation),)
         bundle = Bundle(self._folder, self._image, command, names, user=user, caps=caps, propagation=propagation, fuse=fuse,
-                        memory=memory, mounts=(bind(labels.parent, PODINFO, "ro"), *mounts))
+                        memory=memory, mounts=(bind(labels.parent, PODINFO, "ro"), *mounts, *more))
         sidecar = Sidecar(path or self.volume, bundle, list(args), names, self._world.secrets)
         self._world.mounts.append(sidecar)
         return sidecar
