@@ -46,11 +46,13 @@ irsafs_client_find(const char *given, char ret_path[PATH_MAX], struct irsafs_err
 }
 
 enum irsafs_code irsafs_mountpoint_prepare(const char *path,
+                                           enum irsafs_layout layout,
                                            bool allow_nonempty,
                                            char ret_path[PATH_MAX],
                                            struct irsafs_error *err)
 {
     (void)allow_nonempty;
+    FUZZ_ASSERT(layout <= IRSAFS_LAYOUT_SUBDIR);
     FUZZ_ASSERT(strnlen(path, PATH_MAX) < PATH_MAX);
     if (path[0] == '\0') {
         return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "no such directory");
@@ -69,7 +71,26 @@ void irsafs_applog_close(struct irsafs_applog *applog)
     FUZZ_ASSERT(applog->fd == -1);
 }
 
-/* The linker's --wrap leads here. */
+/* The linker's --wrap leads to what follows. */
+void __wrap_irsafs_mode_look(struct irsafs_mode_facts *ret_facts);
+void __wrap_irsafs_mode_look(struct irsafs_mode_facts *ret_facts)
+{
+    FUZZ_ASSERT(ret_facts->fuse_errnum == 0 && ret_facts->mount_errnum == 0);
+}
+
+enum irsafs_code __wrap_irsafs_donor_receive(const struct irsafs_donor *donor,
+                                             int *ret_fd,
+                                             struct irsafs_error *err);
+enum irsafs_code
+__wrap_irsafs_donor_receive(const struct irsafs_donor *donor, int *ret_fd, struct irsafs_error *err)
+{
+    (void)err;
+    FUZZ_ASSERT(donor->kind != IRSAFS_DONOR_NONE && donor->timeout_ms > 0);
+    FUZZ_ASSERT(donor->kind == IRSAFS_DONOR_FD ? donor->fd > 2 : donor->path[0] != '\0');
+    *ret_fd = 0;
+    return IRSAFS_OK;
+}
+
 void __wrap_irsafs_log_event(enum irsafs_log_level level,
                              const char *event,
                              const struct irsafs_log_field *fields);
@@ -175,7 +196,10 @@ static void assert_ranges(void)
     FUZZ_ASSERT(s->config_mode <= 0777 && s->refresh_mode <= 0777);
     FUZZ_ASSERT(s->uid <= 0x7ffffffe && s->gid <= 0x7ffffffe);
     FUZZ_ASSERT(within(s->sandbox, IRSAFS_SANDBOX_OFF, IRSAFS_SANDBOX_REQUIRED));
-    FUZZ_ASSERT(s->mountpoint[0] != '\0' && s->token_path[0] == '/');
+    FUZZ_ASSERT(s->mode <= IRSAFS_MODE_FILE && (!s->once || s->mode == IRSAFS_MODE_FILE));
+    /* In mode fd it is a name for messages. */
+    FUZZ_ASSERT(s->mountpoint[0] != '\0' || s->mode == IRSAFS_MODE_FD);
+    FUZZ_ASSERT(s->token_path[0] == '/');
     FUZZ_ASSERT(strncmp(s->core.mountpoint, s->mountpoint, sizeof(s->core.mountpoint) - 1) == 0);
     FUZZ_ASSERT(fuzz_is_clean(s->token_path, IRSAFS_VALUE_MAX + 1));
 }
