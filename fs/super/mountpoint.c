@@ -201,7 +201,7 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 {
     char real[PATH_MAX];
     struct stat st;
-    struct spot at;
+    struct spot at = {0};
     if (!find_path(path, layout, real)) {
         bool lured = errno == EPERM && layout == IRSAFS_LAYOUT_SUBDIR;
         return irsafs_error_set(
@@ -269,7 +269,7 @@ static const char *place(int fd, const char *path, char ret_link[32])
 /* What is wanted on the place before it can be mounted on; opens the directory below. */
 static enum irsafs_code prepare_place(struct irsafs_mount *m, struct irsafs_error *err)
 {
-    struct spot at;
+    struct spot at = {0};
     if (!find_spot(m->path, m->dir_fd, m->layout, &at)) {
         return irsafs_error_set(err, IRSAFS_E_NO_MOUNTPOINT, "the mount point's name is too long");
     }

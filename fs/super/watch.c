@@ -64,7 +64,7 @@ bool irsafs_watch_worker(struct irsafs_watch *w,
 
 int64_t irsafs_watch_patience_ms(const struct irsafs_watch *w)
 {
-    return (w->last ? LAST_TICKS : GIVE_UP_TICKS) * IRSAFS_TICK_MS;
+    return (int64_t)(w->last ? LAST_TICKS : GIVE_UP_TICKS) * IRSAFS_TICK_MS;
 }
 
 bool irsafs_watch_anew(struct irsafs_watch *w)
