@@ -27,9 +27,9 @@ def cluster(tools):
     with tempfile.TemporaryDirectory(prefix="irsafs-cluster.") as folder:
         here = Cluster(tools, Path(folder))
         try:
-            here.create(*yaml.safe_load_all((HERE / "mutation-crd.yaml").read_text()))
-            established = here.kubectl("wait", "--for=condition=Established", "--timeout=60s",
-                                       "crd/mutations.apps.dominodatalab.com")
+            for name in ("mutation-crd.yaml", "monitoring-crds.yaml"):
+                here.create(*yaml.safe_load_all((HERE / name).read_text()))
+            established = here.kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
             assert established.ok, established
             for level in LEVELS:
                 add_namespace(here, level, level)

@@ -11,7 +11,7 @@ from lib.program import IRSAFS, run
 
 FOLDERS = [f"{kind}/{folder.name}" for kind in ("overlays", "examples")
            for folder in sorted((MANIFESTS / kind).iterdir())]
-ON_TOP = ["components/ca", "components/compat", "monitoring"]
+ON_TOP = ["components/ca", "components/compat", "components/monitoring"]
 
 
 def flags(verb: str) -> dict:

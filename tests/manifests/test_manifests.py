@@ -2,6 +2,7 @@
 """manifests/ before a real API server: strict fields, validation, Pod Security; and what domsed makes of it."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,7 +18,7 @@ LEVEL = {"mount": "privileged", "fd": "restricted", "file": "restricted"}
 MODES = [mode + how for mode in LEVEL for how in ("", "-app")]
 OVERLAYS = [*MODES, "pod-identity"]
 NEVER = {"AWS_ROLE_ARN", "AWS_ENDPOINT_URL_STS", "AWS_WEB_IDENTITY_TOKEN_FILE"}
-COMPONENTS = ("components/compat", "components/ca", "monitoring")
+COMPONENTS = ("components/compat", "components/ca", "components/monitoring")
 
 
 def mode_of(overlay: str) -> str:
@@ -102,8 +103,7 @@ def check_volumes(pod: dict, overlay: str) -> None:
 def check_reader(container: dict, writes: bool, overlay: str) -> None:
     mount, variables = mount_at(container, "/var/run/.aws"), environment(container)
     assert mount["name"] == "aws-config-file" and mount.get("readOnly", False) is not writes
-    if mode_of(overlay) != "file":
-        assert mount["mountPropagation"] == "HostToContainer"
+    assert mount["mountPropagation"] == "HostToContainer"
     token = mount_at(container, "/var/run/secrets/eks.amazonaws.com/serviceaccount")
     assert token["name"] == "aws-user-token" and token["readOnly"] is True
     assert variables["AWS_CONFIG_FILE"] == "/var/run/.aws/config"
@@ -130,7 +130,7 @@ def test_every_folder_is_tested():
     examples = {folder.name for folder in (MANIFESTS / "examples").iterdir()}
     components = {f"components/{folder.name}" for folder in (MANIFESTS / "components").iterdir()}
     assert overlays == set(OVERLAYS) and examples == set(MODES)
-    assert components | {"monitoring"} == {*COMPONENTS, "components/app-sidecar", "components/pod-identity"}
+    assert components == {*COMPONENTS, "components/app-sidecar", "components/pod-identity"}
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -174,6 +174,7 @@ def test_pod_of_domino(cluster, render, domino_pods, overlay, kind, inits):
     elsewhere = "http://ray-0123456789abcdef01234567-ray-proxy:8899"
     variables = environment(others[0])
     assert variables["DOMINO_API_PROXY"] == {"run": "http://localhost:8899", "cluster": elsewhere}[kind]
+    assert variables.get("DOMINO_API_PROXY_PORT") == {"run": "8899", "cluster": None}[kind]
     assert environment(sidecar).get("IRSAFS_TOKEN_URL") == {"run": None, "cluster": f"{elsewhere}/access-token"}[kind]
 
 
@@ -210,6 +211,9 @@ def test_example(cluster, render, example, components):
     check_sidecar(sidecar, example)
     check_volumes(pod, example)
     assert len(others) == 1
+    if example.endswith("-app"): # the first is started first, and kubectl takes it unless it is told otherwise
+        assert pod["spec"]["containers"][0]["name"] == SIDECAR and "initContainers" not in pod["spec"]
+        assert pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "run"
     if "components/compat" not in components:
         check_reader(others[0], mode_of(example) != "mount", example)
 
@@ -225,8 +229,8 @@ def test_compat_restores_the_token_path(render, domino_pods):
 
 
 def test_monitoring(render, domino_pods):
-    pods = [mutate(render, "file", domino_pods["run"], "monitoring"),
-            of_kind(render("examples/file", "monitoring"), "Pod")[0]]
+    pods = [mutate(render, "file", domino_pods["run"], "components/monitoring"),
+            of_kind(render("examples/file", "components/monitoring"), "Pod")[0]]
     for pod in pods:
         annotations = pod["metadata"]["annotations"]
         sidecar = named(pod["spec"]["initContainers"], SIDECAR)
@@ -234,6 +238,27 @@ def test_monitoring(render, domino_pods):
         assert annotations["prometheus.io/scrape"] == "true" and annotations["prometheus.io/path"] == "/metrics"
         assert f"--metrics=0.0.0.0:{port}" in sidecar["args"]
         assert [p["containerPort"] for p in sidecar["ports"]] == [port]
+
+
+def test_monitoring_of_the_cluster(cluster, render, domino_pods):
+    """Rules, dashboard, and a PodMonitor that finds the port of a run's sidecar."""
+    objects = render("monitoring")
+    assert {o["kind"] for o in objects} == {"PrometheusRule", "PodMonitor", "ConfigMap"}
+    judged = cluster.judge(*objects, namespace="privileged")
+    assert judged.ok, judged
+    folder = of_kind(objects, "ConfigMap")[0]
+    assert folder["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(folder["data"]["irsafs.json"])["uid"] == "irsafs"
+    monitor = of_kind(objects, "PodMonitor")[0]["spec"]
+    endpoint, = monitor["podMetricsEndpoints"]
+    for kind in ("run", "cluster"):
+        pod = mutate(render, "fd", domino_pods[kind], "components/monitoring")
+        assert monitor["namespaceSelector"]["matchNames"] == [pod["metadata"]["namespace"]]
+        assert [one["operator"] for one in monitor["selector"]["matchExpressions"]] == ["Exists"]
+        assert all(one["key"] in pod["metadata"]["labels"] for one in monitor["selector"]["matchExpressions"])
+        port = named(named(pod["spec"]["initContainers"], SIDECAR)["ports"], endpoint["port"])["containerPort"]
+        assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(port)
+        assert endpoint["path"] == pod["metadata"]["annotations"]["prometheus.io/path"]
 
 
 def test_pod_identity(render, domino_pods):

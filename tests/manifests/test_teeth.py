@@ -46,6 +46,15 @@ def test_misspelling_in_a_pod(cluster, render):
     refused(cluster.judge(planted, namespace="privileged"), "mountPropogation")
 
 
+def test_misspelling_in_monitoring(cluster, render):
+    rule, monitor = (next(o for o in render("monitoring") if o["kind"] == kind) for kind in ("PrometheusRule", "PodMonitor"))
+    planted = rule["spec"]["groups"][0]["rules"][0]
+    planted["fro"] = planted.pop("for")
+    refused(cluster.judge(rule, namespace="privileged"), "rules[0].fro")
+    monitor["spec"]["podMetricsEndpoint"] = monitor["spec"].pop("podMetricsEndpoints")
+    refused(cluster.judge(monitor, namespace="privileged"), "podMetricsEndpoint")
+
+
 def test_misspelling_where_the_mutation_is_free(cluster, render, domino_pods):
     """The API server takes any container in a Mutation: only the mutated pod shows what is wrong in it."""
     planted = mutation(render, "mount")
