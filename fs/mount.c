@@ -161,7 +161,7 @@ static const struct irsafs_option mount_options[] = {
      .min = 10,
      .max = SECOND * 3600,
      .arg = "TIME",
-     .shown_default = "2m",
+     .shown_default = "45s",
      .help = "wait so long for the driver"},
     {.name = "once",
      .env = "IRSAFS_ONCE",
@@ -385,7 +385,7 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         .control = "127.0.0.1:6003",
         .metrics = "off",
         .layout = "root",
-        .fd_timeout_ms = SECOND * 120,
+        .fd_timeout_ms = SECOND * 45, /* the manifests' startup probe ends us after 60 */
         .log_level = IRSAFS_LOG_INFO,
         .log_dir = "/var/log/irsa",
     };

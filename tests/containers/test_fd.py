@@ -104,4 +104,4 @@ def test_killed_as_a_whole(pod, driver, sidecar, restricted):
     again.launch()
     assert again.wait_exit(20) == 9
     again.process = None
-    assert "IRSAFS-E912" in again.log()
+    assert "IRSAFS-E912" in again.log() and "delete the pod" in again.log()

@@ -70,6 +70,21 @@ def test_variables_are_known(render):
             assert name.lower().replace("_", "-") in flags("mount"), f"{folder}: IRSAFS_{name}"
 
 
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if "/fd" in folder])
+def test_the_error_comes_before_the_kubelet(render, folder):
+    """A sidecar whose driver never comes says why, before the startup probe's patience ends it without a word."""
+    text = run([IRSAFS, "mount", "--help"]).out.decode()
+    number, unit = re.search(r"--fd-timeout TIME.*?\[default: (\d+)([sm])\]", text, re.S).groups()
+    seconds = int(number) * {"s": 1, "m": 60}[unit]
+    found = list(sidecars(render(folder)))
+    assert found
+    for container in found:
+        assert not any(word.startswith("--fd-timeout") for word in container["args"])
+        if "startupProbe" in container:
+            probe = container["startupProbe"]
+            assert seconds + 10 <= probe["periodSeconds"] * probe["failureThreshold"]
+
+
 def test_misspelling_is_seen():
     for words in (["mount", "--prefetsch"], ["mount", "--layout=subdirectory"], ["mount", "--prefetch=on"],
                   ["mount", "--ca-file"], ["probe", "--startups"]):
