@@ -218,6 +218,11 @@ enum irsafs_code irsafs_session_hello(struct irsafs_session *s, struct irsafs_er
             return irsafs_error_set(err, IRSAFS_E_IO, "the kernel's first request did not come");
         }
     }
+    if (j->hello.in.opcode != FUSE_INIT) { /* of a descriptor that we were handed */
+        return irsafs_error_set(
+            err, IRSAFS_E_FD_LOST,
+            "somebody else has served this file system: its first request is not FUSE_INIT");
+    }
     s->hello = true;
     const struct fuse_buf buf = {.mem = j->hello.bytes, .size = j->hello.in.len};
     fuse_session_process_buf(s->fuse, &buf);

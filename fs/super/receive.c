@@ -106,13 +106,15 @@ static bool find_address(const char *path, struct sockaddr_un *ret, int *ret_dir
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    (void)snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash + 1 - path) : 1,
-                   slash != NULL ? path : ".");
-    *ret_dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int n = snprintf(folder, sizeof(folder), "%.*s", slash != NULL ? (int)(slash + 1 - path) : 1,
+                     slash != NULL ? path : ".");
+    errno = ENAMETOOLONG;
+    *ret_dir =
+        n > 0 && (size_t)n < sizeof(folder) ? open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
     if (*ret_dir < 0) {
         return false;
     }
-    int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", *ret_dir, name);
+    n = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", *ret_dir, name);
     errno = ENAMETOOLONG;
     return n > 0 && (size_t)n < sizeof(ret->sun_path);
 }
@@ -218,6 +220,34 @@ static size_t take_fds(struct msghdr *message, int fds[FDS_MAX])
     return n;
 }
 
+/* What was read: len of recvmsg(2), n descriptors. */
+static enum irsafs_code
+judge_message(ssize_t len, int errnum, size_t n, bool lost, struct irsafs_error *err)
+{
+    if (len < 0) {
+        return irsafs_error_set(err, IRSAFS_E_NO_DONOR, "read the driver's message: %s",
+                                strerrordesc_np(errnum));
+    }
+    if (len == 0 && n == 0 && !lost) {
+        return irsafs_error_set(err, IRSAFS_E_NO_DONOR,
+                                "the driver has closed the connection without a message");
+    }
+    if (lost) {
+        return irsafs_error_set(err, IRSAFS_E_NOT_FUSE,
+                                "the kernel did not let all descriptors of the message through: a "
+                                "security module (SELinux), or the limit of descriptors");
+    }
+    if (n != 1) {
+        return irsafs_error_set(err, IRSAFS_E_NOT_FUSE, "the message has %zu descriptors, not one",
+                                n);
+    }
+    if (len > PAYLOAD_MAX) {
+        return irsafs_error_set(err, IRSAFS_E_NOT_FUSE, "the message is longer than %d bytes",
+                                PAYLOAD_MAX);
+    }
+    return IRSAFS_OK;
+}
+
 static enum irsafs_code receive_one(const struct waiting *w, int socket_fd, int *ret_fd)
 {
     union {
@@ -225,7 +255,7 @@ static enum irsafs_code receive_one(const struct waiting *w, int socket_fd, int 
         char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
     } control;
     char payload[PAYLOAD_MAX + 1];
-    int fds[FDS_MAX];
+    int fds[FDS_MAX] = {-1};
     struct iovec iov = {payload, sizeof(payload)};
     struct msghdr message = {.msg_iov = &iov,
                              .msg_iovlen = 1,
@@ -238,16 +268,11 @@ static enum irsafs_code receive_one(const struct waiting *w, int socket_fd, int 
     ssize_t len = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
     int errnum = errno;
     size_t n = len >= 0 ? take_fds(&message, fds) : 0;
-    if (len == (ssize_t)sizeof(payload) || n != 1 || (message.msg_flags & MSG_CTRUNC) != 0) {
+    enum irsafs_code code =
+        judge_message(len, errnum, n, (message.msg_flags & MSG_CTRUNC) != 0, w->err);
+    if (code != IRSAFS_OK) {
         close_all(fds, n);
-        return len < 0 || (len == 0 && n == 0)
-                   ? irsafs_error_set(w->err, IRSAFS_E_NO_DONOR,
-                                      "the driver has closed the connection without a message%s%s",
-                                      len < 0 ? ": " : "", len < 0 ? strerrordesc_np(errnum) : "")
-               : n == 1 ? irsafs_error_set(w->err, IRSAFS_E_NOT_FUSE,
-                                           "the message is longer than %d bytes", PAYLOAD_MAX)
-                        : irsafs_error_set(w->err, IRSAFS_E_NOT_FUSE,
-                                           "the message has %zu descriptors, not one", n);
+        return code;
     }
     *ret_fd = fds[0];
     return IRSAFS_OK;

@@ -86,13 +86,14 @@ static void finish(struct worker *w, int status)
 static void fail(struct worker *w, const struct irsafs_error *err)
 {
     bool lasting = err->code == IRSAFS_E_KERNEL || err->code == IRSAFS_E_CONNECTION_LOST ||
-                   err->code == IRSAFS_E_SANDBOX;
+                   err->code == IRSAFS_E_FD_LOST || err->code == IRSAFS_E_SANDBOX;
+    /* First: the supervisor ends us, and refers to this line. */
+    irsafs_log(IRSAFS_LOG_ERROR, "worker_failed", IRSAFS_LOG_CODE("code", err->code),
+               IRSAFS_LOG_TEXT("error", err->message));
     if (lasting) { /* another worker could do no better */
         irsafs_control_send(
             &(struct irsafs_order){.type = IRSAFS_ORDER_FAILED, .code = (uint32_t)err->code});
     }
-    irsafs_log(IRSAFS_LOG_ERROR, "worker_failed", IRSAFS_LOG_CODE("code", err->code),
-               IRSAFS_LOG_TEXT("error", err->message));
     if (w->base != NULL) {
         finish(w, irsafs_code_exit_status(err->code));
     }

@@ -11,6 +11,7 @@ import ctypes
 import json
 import os
 import socket
+import struct
 import subprocess
 import threading
 from pathlib import Path
@@ -21,18 +22,26 @@ from .wait import wait_until
 
 UID = 65534                            # of the sidecar
 MS_NOSUID, MS_NODEV = 2, 4
+MNT_DETACH = 2
+FUSE_INIT = 26
 PAYLOAD = json.dumps({"volumeName": "aws-config-file"}).encode()
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def open_mounted(path: Path) -> int:
+def open_mounted(path: Path, flags: int = os.O_RDWR) -> int:
     """A descriptor of /dev/fuse that is mounted on path."""
-    fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+    fd = os.open("/dev/fuse", flags | os.O_CLOEXEC)
     options = f"fd={fd},rootmode=40000,user_id={UID},group_id={UID},allow_other,default_permissions"
     if _libc.mount(b"standin", bytes(path), b"fuse", MS_NOSUID | MS_NODEV, options.encode()) != 0:
         raise OSError(ctypes.get_errno(), "mount")
     return fd
+
+
+def unmount(path: Path) -> None:
+    """umount(8) would look at it first, and wait for an answer."""
+    if _libc.umount2(bytes(path), MNT_DETACH) != 0:
+        raise OSError(ctypes.get_errno(), "umount2")
 
 
 def send(connection: socket.socket, payload: bytes, fds: list) -> None:
@@ -46,12 +55,22 @@ def good(connection: socket.socket, path: Path) -> None:
     os.close(fd)
 
 
+def answer_init(fd: int) -> None:
+    """What a file system says first; whoever has the descriptor then is not asked again."""
+    request = os.read(fd, 1 << 17)
+    _, opcode, unique, _, _, _, _, _ = struct.unpack("<IIQQIIII", request[:40])
+    major, minor, readahead = struct.unpack("<III", request[40:52])
+    assert opcode == FUSE_INIT, opcode
+    said = struct.pack("<IIIIHHIIHHI28x", major, minor, readahead, 0, 12, 9, 1 << 17, 1, 0, 0, 0)
+    os.write(fd, struct.pack("<IiQ", 16 + len(said), 0, unique) + said)
+
+
 class Driver:
     """`hand_over` is called with the connection and the volume's path, once, in a thread."""
 
     def __init__(self, folder: Path, hand_over=good, connects: bool = False) -> None:
         self.path = folder / "target"                  # what the run container has as its volume
-        self.path.mkdir()
+        self.path.mkdir(parents=True)
         comm = folder / "comm"                         # an emptyDir of its own
         comm.mkdir()
         os.chown(comm, UID, UID)
@@ -132,3 +151,17 @@ class FdMount(Mount):
             super().close()
         finally:
             self.driver.close()
+
+
+def prepare(world, *args: str, folder: Optional[Path] = None, hand_over=good, connects: bool = False) -> FdMount:
+    """A driver and an irsafs that waits for it, neither of them started."""
+    driver = Driver(folder or world.folder, hand_over, connects)
+    word = "listen" if connects else "connect"
+    mount = FdMount(driver, [f"--fd-socket={word}:{driver.socket}", *args], world.env(), world.secrets)
+    world.mounts.append(mount)
+    return mount
+
+
+def start(mount: FdMount) -> FdMount:
+    mount.driver.start()
+    return mount.start()
