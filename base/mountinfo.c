@@ -75,6 +75,28 @@ int irsafs_layers_read(const char *path,
     return 0;
 }
 
+bool irsafs_layer_is_bare(int id)
+{
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    if (file == NULL) {
+        return false;
+    }
+    bool found = false;
+    bool covered = false;
+    char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, file) > 0) {
+        struct irsafs_layer layer = {.id = -1, .parent = -1};
+        (void)read_layer(line, "", &layer);
+        found = found || (layer.ours && layer.id == id);
+        covered = covered || layer.parent == id;
+    }
+    bool whole = feof(file) != 0;
+    free(line);
+    (void)fclose(file);
+    return whole && found && !covered;
+}
+
 const struct irsafs_layer *irsafs_layers_top(const struct irsafs_layer *layers, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

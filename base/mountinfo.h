@@ -27,6 +27,10 @@ int irsafs_layers_read(const char *path,
                        struct irsafs_layer layers[IRSAFS_LAYERS_MAX],
                        size_t *ret_n) IRSAFS_MUST_CHECK;
 
+/* Whether an irsafs is mounted under this id, wherever that is, and nothing is mounted on it. Allocates, and
+ * frees all of it; false when the file cannot be read. */
+bool irsafs_layer_is_bare(int id);
+
 /* The topmost one, which is no other one's parent; NULL: there is none. Pure. */
 const struct irsafs_layer *irsafs_layers_top(const struct irsafs_layer *layers, size_t n);
 

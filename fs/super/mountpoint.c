@@ -31,13 +31,12 @@ enum {
 
 /* ---- what is mounted there */
 
-/* A place, in the words of who is asked about it: without a symlink on the way, whatever others have put
- * there. */
+/* A place. For the kernel it is looked up without a symlink on the way, whatever others have put there, and
+ * from then on it is a descriptor: what is asked, and taken away, is what was found there. */
 struct spot {
     char path[PATH_MAX]; /* for mountinfo and for people: absolute, without symlinks */
     int dir_fd;          /* with `name`: for the kernel */
     const char *name;
-    char call[PATH_MAX]; /* the same in one word */
 };
 
 static bool find_spot(const char *path, int dir_fd, enum irsafs_layout layout, struct spot *ret)
@@ -48,29 +47,37 @@ static bool find_spot(const char *path, int dir_fd, enum irsafs_layout layout, s
                  inside ? "/" IRSAFS_VOLUME_LIVE : "");
     ret->dir_fd = inside ? dir_fd : AT_FDCWD;
     ret->name = inside ? IRSAFS_VOLUME_LIVE : ret->path;
-    if (inside) {
-        (void)snprintf(ret->call, sizeof(ret->call), "/proc/self/fd/%d/" IRSAFS_VOLUME_LIVE,
-                       dir_fd);
-    } else {
-        memcpy(ret->call, ret->path, sizeof(ret->call));
-    }
     return n > 0 && (size_t)n < sizeof(ret->path);
 }
 
-/* The topmost mount on path. Returns 0, ENOENT: there is none, or ENOMEM. */
-static int top_layer(const char *path, struct irsafs_layer *ret_top)
+/* Of the topmost mount there, or of the descriptor where name is ""; -1 with errno: unknown. Needs neither
+ * descriptor nor memory nor /proc, so that a process which has run out of them does not leave its mount
+ * behind; asks nobody who serves it. */
+static int64_t id_of(int dir_fd, const char *name)
+{
+    struct statx st;
+    errno = 0;
+    bool known = statx(dir_fd, name,
+                       AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
+                       STATX_MNT_ID, &st) == 0 &&
+                 (st.stx_mask & STATX_MNT_ID) != 0;
+    return known ? (int64_t)st.stx_mnt_id : -1;
+}
+
+/* Whether it is an irsafs that is mounted on the spot that the descriptor is of. Others at that path are
+ * hidden below another mount. Returns 0 or ENOMEM. */
+static int look_up(const struct spot *at, int fd, bool *ret_ours)
 {
     struct irsafs_layer layers[IRSAFS_LAYERS_MAX];
     size_t n = 0;
-    int errnum = irsafs_layers_read(path, layers, &n);
-    if (errnum != 0) {
-        return errnum == ENOMEM ? ENOMEM : ENOENT;
+    int64_t id = id_of(fd, "");
+    *ret_ours = false;
+    if (irsafs_layers_read(at->path, layers, &n) == ENOMEM) {
+        return ENOMEM;
     }
-    const struct irsafs_layer *top = irsafs_layers_top(layers, n);
-    if (top == NULL) {
-        return ENOENT;
+    for (size_t i = 0; i < n; i++) {
+        *ret_ours = *ret_ours || (layers[i].ours && layers[i].id == id);
     }
-    *ret_top = *top;
     return 0;
 }
 
@@ -83,7 +90,7 @@ static int pidfd_open(pid_t pid)
 
 /* Asks the file system itself: the attributes of a daemon that was killed stay cached for a while.
  * In a child, because a daemon that is stopped answers nobody. */
-static enum life ask(const struct spot *at)
+static enum life ask(int place_fd)
 {
     pid_t pid = irsafs_child_fork();
     if (pid < 0) {
@@ -91,8 +98,7 @@ static enum life ask(const struct spot *at)
     }
     if (pid == 0) {
         struct statx st;
-        int r = statx(at->dir_fd, at->name, AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW,
-                      STATX_BASIC_STATS, &st);
+        int r = statx(place_fd, "", AT_STATX_FORCE_SYNC | AT_EMPTY_PATH, STATX_BASIC_STATS, &st);
         /* ECONNABORTED: it died while we asked. */
         bool dead = r != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
         _exit(r == 0 ? ALIVE : dead ? DEAD : SILENT);
@@ -113,20 +119,32 @@ static enum life ask(const struct spot *at)
     return answered && WEXITSTATUS(status) <= SILENT ? (enum life)WEXITSTATUS(status) : SILENT;
 }
 
+/* The mount itself, wherever it is by now. */
+static bool detach(int place_fd)
+{
+    char link[32];
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", place_fd);
+    return umount2(link, MNT_DETACH) == 0;
+}
+
 static enum irsafs_code clear_layers(const struct spot *at, struct irsafs_error *err)
 {
     const char *path = at->path;
     int waited_ms = 0;
     for (int i = 0; i < IRSAFS_LAYERS_MAX; i++) {
-        struct irsafs_layer top = {.ours = false};
-        if (top_layer(path, &top) == ENOMEM) {
+        bool ours = false;
+        IRSAFS_CLEANUP(irsafs_fd_closep) int fd = irsafs_volume_open_name(at->dir_fd, at->name);
+        if (fd < 0 && errno != EMFILE && errno != ENFILE && errno != ENOMEM) {
+            break; /* nothing, or nothing for us */
+        }
+        if (fd < 0 || look_up(at, fd, &ours) != 0) {
             return irsafs_error_set(err, IRSAFS_E_MEMORY, "no memory to see what is mounted on %s",
                                     path);
         }
-        if (!top.ours) {
+        if (!ours) {
             break;
         }
-        switch (ask(at)) {
+        switch (ask(fd)) {
         case ALIVE:
             if (waited_ms < ORPHAN_LIMIT_MS) { /* a worker whose supervisor was killed ends soon */
                 (void)poll(NULL, 0, ORPHAN_RETRY_MS);
@@ -140,13 +158,26 @@ static enum irsafs_code clear_layers(const struct spot *at, struct irsafs_error 
         case DEAD:
             break;
         }
-        if (umount2(at->call, MNT_DETACH | UMOUNT_NOFOLLOW) != 0) {
+        if (!detach(fd)) {
             return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "unmount the dead irsafs on %s: %s",
                                     path, strerrordesc_np(errno));
         }
         irsafs_log(IRSAFS_LOG_WARN, "dead_mount_removed", IRSAFS_LOG_TEXT("mountpoint", path));
     }
     return IRSAFS_OK;
+}
+
+/* Layouts root and file, on a folder that had layout subdir: a dead mount there is in nobody's way, where we
+ * may not take it away. */
+static enum irsafs_code clear_live(const char *path, struct irsafs_error *err)
+{
+    struct spot at;
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = irsafs_volume_open(path);
+    if (fd < 0 || !find_spot(path, fd, IRSAFS_LAYOUT_SUBDIR, &at)) {
+        return IRSAFS_OK;
+    }
+    enum irsafs_code code = clear_layers(&at, err);
+    return code == IRSAFS_E_MOUNT_DENIED ? IRSAFS_OK : code;
 }
 
 /* ---- what lies there */
@@ -221,7 +252,14 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
         return irsafs_error_set(err, IRSAFS_E_NOT_A_DIRECTORY, "mount point %s is not a directory",
                                 real);
     }
-    code = allow_nonempty ? IRSAFS_OK : check_empty(real, err);
+    if (layout == IRSAFS_LAYOUT_ROOT) {
+        code = clear_live(real, err);
+    }
+    bool may_hold_more =
+        allow_nonempty || (layout == IRSAFS_LAYOUT_SUBDIR && irsafs_volume_is_laid(real));
+    if (code == IRSAFS_OK && !may_hold_more) {
+        code = check_empty(real, err);
+    }
     if (code == IRSAFS_OK) {
         memcpy(ret_path, real, sizeof(real));
     }
@@ -230,17 +268,11 @@ enum irsafs_code irsafs_mountpoint_prepare(const char *path,
 
 /* ---- mounting */
 
-/* Of the topmost mount there; -1 unknown. Needs neither descriptor nor memory nor /proc, so that a
- * process which has run out of them does not leave its mount behind; asks nobody who serves it. */
+/* -1 with errno: unknown. */
 static int64_t mount_id_of(const struct irsafs_mount *m)
 {
     bool inside = m->layout == IRSAFS_LAYOUT_SUBDIR;
-    struct statx st;
-    bool known =
-        statx(inside ? m->dir_fd : AT_FDCWD, inside ? IRSAFS_VOLUME_LIVE : m->path,
-              AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &st) == 0 &&
-        (st.stx_mask & STATX_MNT_ID) != 0;
-    return known ? (int64_t)st.stx_mnt_id : -1;
+    return id_of(inside ? m->dir_fd : AT_FDCWD, inside ? IRSAFS_VOLUME_LIVE : m->path);
 }
 
 /* Two that start at the same moment both find nobody: they go one by one. The lock is that of the
@@ -279,9 +311,16 @@ static enum irsafs_code prepare_place(struct irsafs_mount *m, struct irsafs_erro
         return irsafs_volume_lay(m->dir_fd, &m->owner, &m->below_fd, err);
     }
     if (code == IRSAFS_OK && m->below_fd < 0) {
-        m->below_fd = open(m->path, O_PATH | O_CLOEXEC);
+        m->below_fd = irsafs_volume_open(m->path);
     }
     return code;
+}
+
+/* Who can write in the volume can have put another directory there between our steps. */
+static bool is_in_its_place(const struct irsafs_mount *m)
+{
+    bool hidden = m->id < 0 && errno == EACCES;
+    return hidden || (m->id >= 0 && m->id != id_of(m->dir_fd, ""));
 }
 
 enum irsafs_code
@@ -318,8 +357,15 @@ irsafs_mountpoint_mount(struct irsafs_mount *m, int *ret_fd, struct irsafs_error
         return irsafs_error_set(err, IRSAFS_E_MOUNT_DENIED, "mount on %s: %s", m->path,
                                 strerrordesc_np(saved_errno));
     }
-    *ret_fd = fd;
     m->id = mount_id_of(m);
+    if (m->layout == IRSAFS_LAYOUT_SUBDIR && !is_in_its_place(m)) {
+        (void)umount2(place(m->below_fd, m->path, link), MNT_FORCE | MNT_DETACH);
+        (void)irsafs_fd_close(fd);
+        return irsafs_error_set(err, IRSAFS_E_VOLUME,
+                                "somebody has replaced " IRSAFS_VOLUME_LIVE " in %s meanwhile",
+                                m->path);
+    }
+    *ret_fd = fd;
     m->mounted = true;
     return IRSAFS_OK;
 }
@@ -331,6 +377,13 @@ void irsafs_mountpoint_keep_way(struct irsafs_mount *m)
     }
 }
 
+/* Layout subdir: who can write in the volume can have given our directory another name, and the mount has
+ * gone with it. */
+static bool is_elsewhere(const struct irsafs_mount *m)
+{
+    return m->layout == IRSAFS_LAYOUT_SUBDIR && m->id >= 0 && irsafs_layer_is_bare((int)m->id);
+}
+
 void irsafs_mountpoint_unmount(struct irsafs_mount *m)
 {
     char link[32];
@@ -340,7 +393,7 @@ void irsafs_mountpoint_unmount(struct irsafs_mount *m)
     int64_t on_top = mount_id_of(m);
     bool hidden = on_top < 0 && errno == EACCES; /* we may not walk there (any more) */
     /* Otherwise somebody has unmounted it, or mounted over it: what is there now is not ours. */
-    bool ours = hidden || (m->id >= 0 && on_top == m->id);
+    bool ours = hidden || (m->id >= 0 && on_top == m->id) || is_elsewhere(m);
     /* Of a place that is mounted on, umount2 takes the mount (LOOKUP_MOUNTPOINT in fs/namei.c). */
     if (ours && umount2(place(m->below_fd, m->path, link), MNT_FORCE | MNT_DETACH) != 0) {
         irsafs_log(IRSAFS_LOG_WARN, "unmount_failed", IRSAFS_LOG_TEXT("mountpoint", m->path),

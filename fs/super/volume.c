@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LINKS_MAX = 40, NAME_SIZE = 64 };
+enum { LINKS_MAX = 40, NAME_SIZE = 64, ASIDE_MAX = 100 };
 
 #define TEMPORARY ".irsafs."
 #define ASIDE     ".before-irsafs"
@@ -37,7 +37,7 @@ bool irsafs_volume_is_own(const char *name)
     for (size_t i = 0; i < IRSAFS_COUNT(own); i++) {
         size_t len = strlen(own[i]);
         if (strncmp(name, own[i], len) == 0 &&
-            (name[len] == '\0' || strcmp(name + len, ASIDE) == 0)) {
+            (name[len] == '\0' || strncmp(name + len, ASIDE, strlen(ASIDE)) == 0)) {
             return true;
         }
     }
@@ -131,6 +131,13 @@ int irsafs_volume_open(const char *path)
                         RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
+int irsafs_volume_open_name(int dir_fd, const char *name)
+{
+    return open_beneath(dir_fd, name, O_PATH,
+                        RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+                            (dir_fd != AT_FDCWD ? RESOLVE_BENEATH : 0));
+}
+
 /* ---- what stands at our names */
 
 static enum irsafs_code refuse(const char *what, const char *name, struct irsafs_error *err)
@@ -144,8 +151,11 @@ static bool keep_aside(int dir_fd, const char *name)
 {
     char aside[NAME_SIZE];
     (void)snprintf(aside, sizeof(aside), "%s" ASIDE, name);
-    if (renameat2(dir_fd, name, dir_fd, aside, RENAME_NOREPLACE) != 0) {
-        return false;
+    for (int i = 2; renameat2(dir_fd, name, dir_fd, aside, RENAME_NOREPLACE) != 0; i++) {
+        if (errno != EEXIST || i > ASIDE_MAX) {
+            return false;
+        }
+        (void)snprintf(aside, sizeof(aside), "%s" ASIDE ".%d", name, i);
     }
     irsafs_log(IRSAFS_LOG_WARN, "file_moved_aside", IRSAFS_LOG_TEXT("from", name),
                IRSAFS_LOG_TEXT("to", aside));
@@ -260,6 +270,15 @@ static bool set_mode(int live_fd, gid_t gid)
         (void)!chown(link, (uid_t)-1, gid);
     }
     return (st.st_mode & 07777U) == 02755 || chmod(link, 02755) == 0;
+}
+
+bool irsafs_volume_is_laid(const char *path)
+{
+    struct stat st;
+    IRSAFS_CLEANUP(irsafs_fd_closep) int dir_fd = irsafs_volume_open(path);
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = dir_fd >= 0 ? open_live(dir_fd) : -1;
+    return (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid()) ||
+           (dir_fd >= 0 && fd < 0 && errno == EXDEV);
 }
 
 static enum irsafs_code lay_live(int dir_fd, gid_t gid, int *ret_live_fd, struct irsafs_error *err)

@@ -34,10 +34,17 @@ int irsafs_volume_find(const char *path);
 /* Opens it again by the absolute path without symlinks; one that has come since is ELOOP. */
 int irsafs_volume_open(const char *path);
 
+/* Opens whatever has this name as a name (O_PATH): beneath the directory, or with AT_FDCWD an absolute path. A
+ * symlink, on the way or there, is ELOOP. */
+int irsafs_volume_open_name(int dir_fd, const char *name);
+
+/* Whether the folder, whose path has no symlinks, is one in which irsafs_volume_lay has been before. */
+bool irsafs_volume_is_laid(const char *path);
+
 /* Makes what is missing in the folder behind dir_fd, mends what is wrong, and opens .live (O_PATH), the
  * directory below the mount, the caller's. Nothing may be mounted there. A symlink, a socket, a FIFO or a
- * read-only file at one of our names is replaced; another file moves to NAME.before-irsafs. Writes nothing
- * where nothing is wrong. May be repeated. Error: VOLUME. */
+ * read-only file at one of our names is replaced; another file moves to NAME.before-irsafs, or the next free
+ * one of NAME.before-irsafs.2 and so on. Writes nothing where nothing is wrong. May be repeated. Error: VOLUME. */
 enum irsafs_code irsafs_volume_lay(int dir_fd,
                                    const struct irsafs_volume_owner *owner,
                                    int *ret_live_fd,

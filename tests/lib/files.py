@@ -29,7 +29,7 @@ class Folder(Mount):
 
     def _answers(self) -> bool:
         try:
-            return self.refresh.exists() and self.status()["pid"] == self.process.pid
+            return self.refresh.exists() and self.status().get("pid") == self.process.pid
         except OSError:
             return False
 
