@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fs/super/desk.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "fs/super/copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool same_time(struct timespec a, struct timespec b)
 {
@@ -37,6 +39,11 @@ static int write_file(struct irsafs_desk *desk,
     file->number = 0;
     int errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
                                    desk->uid, desk->gid, file->mode);
+    if (errnum != 0 && order->code != 0) {
+        (void)unlinkat(desk->dir_fd, file->name, 0); /* which may also make the room */
+        errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
+                                   desk->uid, desk->gid, file->mode);
+    }
     if (errnum == 0 &&
         fstatat(desk->dir_fd, file->name, &file->written, AT_SYMLINK_NOFOLLOW) == 0) {
         file->number = order->number;
@@ -70,6 +77,26 @@ struct irsafs_order irsafs_desk_publish(struct irsafs_desk *desk,
     return answer;
 }
 
+static int64_t to_ms(struct timespec t)
+{
+    enum { MS = 1000, NS = 1000000 };
+    return (int64_t)t.tv_sec * MS + t.tv_nsec / NS;
+}
+
+void irsafs_desk_expire(const struct irsafs_desk *desk,
+                        const struct irsafs_worker_settings *settings)
+{
+    const struct irsafs_core_settings *core = &settings->core;
+    const char *name = desk->files[IRSAFS_PUBLISHED_CONFIG].name;
+    int64_t limit_ms = core->max_stale_ms > core->ttl_ms ? core->max_stale_ms : core->ttl_ms;
+    struct stat st;
+    if (settings->mode == IRSAFS_MODE_MOUNT && desk->dir_fd >= 0 && name != NULL &&
+        fstatat(desk->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        to_ms(irsafs_clock_real()) - to_ms(st.st_mtim) > limit_ms) {
+        (void)unlinkat(desk->dir_fd, name, 0);
+    }
+}
+
 void irsafs_desk_lay(struct irsafs_desk *desk,
                      const struct irsafs_worker_settings *settings,
                      int below_fd)
@@ -80,6 +107,7 @@ void irsafs_desk_lay(struct irsafs_desk *desk,
         desk->gid = settings->gid;
         desk->files[IRSAFS_PUBLISHED_CONFIG].name = "config";
         desk->files[IRSAFS_PUBLISHED_CONFIG].mode = settings->config_mode;
+        irsafs_desk_expire(desk, settings);
     }
 }
 

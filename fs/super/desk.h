@@ -29,7 +29,8 @@ struct irsafs_desk {
 #define IRSAFS_DESK_INIT ((struct irsafs_desk){.dir_fd = -1})
 
 /* Does what the order PUBLISH says, and gives the answer to it. A file that has this text already, and
- * that nobody has touched since, is left alone. Whatever is in the order, nothing is read outside the
+ * that nobody has touched since, is left alone. Where the text cannot be written the old one stays, or goes if
+ * the order says so. Whatever is in the order, nothing is read outside the
  * publications and nothing is written outside the directory. */
 struct irsafs_order irsafs_desk_publish(struct irsafs_desk *desk,
                                         const struct irsafs_publication *publications,
@@ -39,6 +40,11 @@ struct irsafs_order irsafs_desk_publish(struct irsafs_desk *desk,
 void irsafs_desk_lay(struct irsafs_desk *desk,
                      const struct irsafs_worker_settings *settings,
                      int below_fd);
+
+/* The same: takes away a text that is older than the worker may show one, which can be of an irsafs before
+ * us. */
+void irsafs_desk_expire(const struct irsafs_desk *desk,
+                        const struct irsafs_worker_settings *settings);
 
 /* What the numbers stood for is over: a new connection counts anew. */
 void irsafs_desk_forget(struct irsafs_desk *desk);

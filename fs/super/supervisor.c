@@ -262,6 +262,7 @@ static void kill_all(const struct supervisor *s)
 /* First the abort, which frees whatever hangs in the kernel; then nothing can refuse to die. */
 static void take_down(struct supervisor *s)
 {
+    irsafs_desk_expire(&s->desk, s->settings->worker);
     irsafs_mountpoint_unmount(&s->connection.mount);
     kill_all(s);
     for (int waited_ms = 0; waited_ms < REAP_LIMIT_MS && waitpid(-1, NULL, WNOHANG) >= 0;

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { RETRY_MS = 10000 };
+enum { RETRY_MS = 1000 };
 
 void irsafs_keeper_init(struct irsafs_keeper *k, struct irsafs_block *block)
 {
@@ -51,10 +51,16 @@ void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, 
             : snprintf(line, sizeof(line),
                        "# irsafs: NOT RUNNING. NO PROFILES: it had none to show at its end.\n");
     const struct irsafs_str parts[] = {{line, (size_t)n}, irsafs_core_good(core)};
+    k->config.no_other = !v.have_text;
     if (irsafs_publisher_ask(&k->config, number, parts, IRSAFS_COUNT(parts))) {
         k->tried = number;
         k->retry_ms = now_ms + RETRY_MS;
     }
+}
+
+int64_t irsafs_keeper_next_ms(const struct irsafs_keeper *k)
+{
+    return k->config.errnum != 0 && k->config.asked == 0 ? k->retry_ms : INT64_MAX;
 }
 
 void irsafs_keeper_answered(struct irsafs_keeper *k, const struct irsafs_order *order)

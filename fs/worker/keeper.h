@@ -23,6 +23,9 @@ void irsafs_keeper_act(struct irsafs_keeper *keeper,
                        const struct irsafs_core *core,
                        int64_t now_ms);
 
+/* When it wants to act again, where nothing happens; INT64_MAX: never. */
+int64_t irsafs_keeper_next_ms(const struct irsafs_keeper *keeper);
+
 /* The order PUBLISHED has come. */
 void irsafs_keeper_answered(struct irsafs_keeper *keeper, const struct irsafs_order *order);
 

@@ -23,6 +23,7 @@ bool irsafs_publisher_ask(struct irsafs_publisher *p,
     }
     p->asked = number;
     irsafs_control_send(&(struct irsafs_order){.type = IRSAFS_ORDER_PUBLISH,
+                                               .code = p->no_other ? 1 : 0,
                                                .file = (uint32_t)p->file,
                                                .length = (uint32_t)len,
                                                .number = number});

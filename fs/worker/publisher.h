@@ -20,6 +20,7 @@ struct irsafs_publisher {
     uint64_t asked;     /* number of the text that is under way; 0: none */
     uint64_t published; /* number of the text that is in the file; 0: none that we know of */
     int errnum;         /* why the last one is not in the file */
+    bool no_other;      /* of the next one: where it cannot be written, none may stay */
 };
 
 /* False when one is under way: to be asked again after _answered. number: of the text, not 0; the parts

@@ -319,7 +319,8 @@ static void settle(struct worker *w)
         irsafs_endpoint_settle(w->endpoint);
     }
     irsafs_keeper_act(&w->keeper, w->core, now_ms);
-    int64_t tick_ms = e.next_tick_ms;
+    int64_t keeper_ms = irsafs_keeper_next_ms(&w->keeper);
+    int64_t tick_ms = keeper_ms < e.next_tick_ms ? keeper_ms : e.next_tick_ms;
     if (w->stop_ms != 0) {
         int64_t quiet_ms = now_ms + DRAIN_QUIET_MS;
         tick_ms = w->orphaned || quiet_ms > w->stop_ms ? w->stop_ms : quiet_ms;

@@ -16,6 +16,7 @@ from lib.procs import children
 from lib.program import USER, run_irsafs
 from lib.wait import wait_until
 from lib.world import GOLDEN
+from standin.mapping import role
 
 SUBDIR = "--layout=subdir"
 MARK = "# irsafs: NOT RUNNING. "
@@ -225,6 +226,81 @@ def test_who_serves_has_no_descriptor_of_the_volume(world):
         links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
         assert not [link for link in links if Path(link).is_relative_to(mount.path)]
     gate.release()
+
+
+# ---- the last good text and the disk
+
+
+def fill(volume: Volume) -> Path:
+    filler = volume.path / "full"
+    subprocess.run(["mount", "-o", "remount,size=256k", volume.path], check=True)
+    with filler.open("wb", buffering=0) as file, pytest.raises(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    return filler
+
+
+def test_a_full_disk_keeps_the_last_good_text_until_there_is_room(world, volume):
+    mount = world.mount(SUBDIR, "--min-refresh=10ms", path=volume.path)
+    with Below(volume.path) as below:
+        assert mount.read() == GOLDEN
+        below.wait(MARK)
+        filler = fill(volume)
+        world.service.roles = [role("another-role")]
+        mount.touch()
+        assert "another-role" in mount.read()
+        wait_until(lambda: "file_not_written" in mount.log(), "a word in the log")
+        assert below.text().endswith(GOLDEN)
+        filler.unlink()
+        below.wait("another-role")                     # by itself, nobody looks
+        assert "file_written_again" in mount.log()
+
+
+def test_a_full_disk_does_not_keep_what_was_denied(world, volume):
+    mount = world.mount(SUBDIR, "--min-refresh=10ms", path=volume.path)
+    with Below(volume.path) as below:
+        assert mount.read() == GOLDEN
+        below.wait(MARK)
+        fill(volume)
+        world.service.behave(status=403)
+        mount.touch()
+        assert "IRSAFS-E601" in mount.read()
+        wait_until(lambda: "role_arn" not in below.text(), "the end of the profiles")
+
+
+def test_a_restart_on_a_full_disk(world, volume):
+    mount = world.mount(SUBDIR, path=volume.path)
+    for end in (mount.stop, mount.kill):
+        fill(volume)
+        end()
+        mount.start()
+        assert mount.read() == GOLDEN
+
+
+def test_what_is_too_old_goes_while_nobody_looks(world):
+    mount = world.mount(SUBDIR, "--ttl=100ms", "--max-stale=1500ms")
+    assert mount.read() == GOLDEN
+    with Below(mount.path) as below:
+        below.wait(MARK)
+        assert "role_arn" not in below.wait("NO PROFILES")
+
+
+@pytest.mark.parametrize("age, kept", [(3500, True), (3700, False)])
+def test_a_text_of_an_irsafs_before_is_not_older_than_max_stale(world, age, kept):
+    mount = world.mount(SUBDIR, "--max-stale=1h")
+    assert mount.read() == GOLDEN
+    mount.stop()
+    copy = mount.path / ".live" / "config"
+    now = copy.stat().st_mtime
+    os.utime(copy, (now - age, now - age))
+    mount.start()
+    with Below(mount.path) as below:
+        assert below.config.exists() == kept
+        os.utime(below.path / ".live" / "refresh")
+        if kept:
+            os.utime(below.config, (now - 3700, now - 3700))
+        mount.stop()
+        assert not below.config.exists()
 
 
 # ---- rights
