@@ -28,7 +28,8 @@ struct irsafs_volume_owner {
 };
 
 /* Opens a directory as a name (O_PATH), without asking who serves it. On the way a symlink is followed
- * only when it is root's or our own: others could lead us anywhere. -1 with errno; EPERM: such a link. */
+ * only when it is root's, our own or that of the owner of /: others could lead us anywhere. -1 with errno;
+ * EPERM: such a link. */
 int irsafs_volume_find(const char *path);
 
 /* Opens it again by the absolute path without symlinks; one that has come since is ELOOP. */

@@ -13,7 +13,7 @@ from lib.inside import SHELL
 from lib.mount import Mount, mounts_at
 from lib.pod import Volume
 from lib.procs import children
-from lib.program import USER, run_irsafs
+from lib.program import IRSAFS, USER, public, run_as_user, run_irsafs
 from lib.wait import wait_until
 from lib.world import GOLDEN
 from standin.mapping import role
@@ -304,6 +304,19 @@ def test_a_text_of_an_irsafs_before_is_not_older_than_max_stale(world, age, kept
 
 
 # ---- rights
+
+
+def test_in_a_user_namespace(world):
+    """Where root is nobody: its links are those of whoever owns /, and as good."""
+    path, link = world.folder / "aws0", world.folder / "link"
+    (path / "config" / "in the way").mkdir(parents=True)
+    link.symlink_to(path)
+    own = ["unshare", "--user", "--map-root-user", "--mount"]
+    ran = run_as_user([*own, public(IRSAFS), "mount", link, SUBDIR], env=world.env(IRSAFS_CONTROL="off"))
+    assert ran.code == 9 and "symlink" not in ran.err, ran.err
+    os.chown(link, 12574 + 1, 0, follow_symlinks=False)
+    ran = run_irsafs(["mount", link, SUBDIR], world.env(IRSAFS_CONTROL="off"), timeout=20)
+    assert ran.code == 9 and "symlink" in ran.err, ran.err
 
 
 def test_the_least_privileges(world):
