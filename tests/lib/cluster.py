@@ -16,7 +16,7 @@ import yaml
 from lib.wait import wait_until
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-LEVELS = ("privileged", "baseline", "restricted")
+LEVELS = ["privileged", "baseline", "restricted"]
 
 
 def free_ports(count: int) -> list:
