@@ -72,7 +72,9 @@ def document(root: Path, owners: dict, version: str, epoch: int) -> str:
     for name in names:
         its = [files[f] for f in files if owners[f] == name]
         if name == OURS:
-            packages.append(_package(name, version, its, licenseDeclared="Apache-2.0", primaryPackagePurpose="CONTAINER"))
+            ours = _package(name, version, its, licenseDeclared="Apache-2.0", primaryPackagePurpose="CONTAINER")
+            ours["packageVerificationCode"]["packageVerificationCodeExcludedFiles"] = [f"./{PLACE}"]
+            packages.append(ours)
         else:
             packages.append(_debian(name, stanza((root / STATUS / name).read_text()), its))
     ours = identifier("Package", OURS)

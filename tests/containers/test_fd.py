@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 
 import pytest
 
@@ -23,10 +24,16 @@ ADDED = role("added")
 
 @pytest.fixture
 def driver(world, pod):
-    it = Driver(world.folder)
+    """On a node: kubelet's folders are on a shared mount."""
+    node = world.folder / "node"
+    node.mkdir(mode=0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "node", node], check=True)
+    subprocess.run(["mount", "--make-shared", node], check=True)
+    it = Driver(node)
     yield it
     pod.end()
     it.close()
+    subprocess.run(["umount", node], check=True)
 
 
 @pytest.fixture
@@ -72,6 +79,19 @@ def test_run_waits_for_the_first_text(pod, world, driver, sidecar):
     assert world.service.count == 0
     assert pod.reader(volume=driver.path).read() == GOLDEN
     assert world.service.count == 1
+
+
+def test_run_started_before_the_sidecar(pod, world, driver, restricted):
+    """Plan B: `run` is there first, on a volume where nothing is mounted, and the mount reaches it."""
+    driver.start()
+    reader = pod.reader(read_only=False, volume=driver.path)
+    assert reader.ask("list") == (0, [])
+    restricted().start()
+    wait_until(lambda: reader.ask("list")[1], "the mount in run")
+    assert reader.read() == GOLDEN
+    world.service.roles = [*GOLDEN_ROLES, ADDED]
+    reader.run("touch", f"{AWS}/refresh")
+    assert f"[profile {ADDED.name}]" in reader.read()
 
 
 def test_boto3_and_the_cli_reach_their_roles(pod, world, driver, restricted):

@@ -36,6 +36,20 @@ def test_size(image):
     assert len(layers) == 1 and sum(layers) <= GOAL
 
 
+def test_the_page_tells_the_size(image):
+    """docker/README.md, up to what Debian's updates change."""
+    page = (REPOSITORY / "docker/README.md").read_text()
+    compressed, unpacked = re.search(r"^([\d.]+) MiB compressed, (\d+) MiB unpacked", page, re.M).groups()
+    assert float(compressed) == pytest.approx(sum(len(gzip.compress(layer, 9)) for layer in image.layers()) / 2 ** 20, rel=0.1)
+    assert float(unpacked) == pytest.approx(sum(len(layer) for layer in image.layers()) / 2 ** 20, rel=0.1)
+    libraries = [n for n in files(image) if LIBRARY.fullmatch(n)]
+    assert int(re.search(r"^\| (\d+) libraries", page, re.M)[1]) == pytest.approx(len(libraries), abs=2)
+    size = sum(len(image.members[n].data) for n in libraries) / 2 ** 20
+    assert float(re.search(r"^\| \d+ libraries .*? \| (\d+) MiB", page, re.M)[1]) == pytest.approx(size, rel=0.1)
+    size = sum(len(image.members[n].data) for n in PROGRAMS) / 2 ** 20
+    assert float(re.search(r"^\| `/usr/bin/irsafs`.*? \| ([\d.]+) MiB", page, re.M)[1]) == pytest.approx(size, rel=0.3)
+
+
 def test_nothing_to_run_but_the_two_programs(image):
     runnable = {name for name, member in files(image).items() if member.mode & 0o111}
     assert PROGRAMS <= runnable
@@ -105,6 +119,37 @@ def test_sbom_has_the_packages_of_debian(image):
     assert {of[f"./{p}"] for p in PROGRAMS} == {"irsafs"}
     assert [of[f] for f in of if f.endswith("/libc.so.6")] == ["libc6"]
     assert [of[f] for f in of if "/libcrypto.so" in f] == ["libssl3"]
+
+
+NEEDED = {
+    "document": {"SPDXID", "creationInfo", "dataLicense", "name", "spdxVersion", "documentNamespace"},
+    "packages": {"SPDXID", "name", "downloadLocation", "packageVerificationCode"},
+    "files": {"SPDXID", "fileName", "checksums"},
+    "relationships": {"spdxElementId", "relatedSpdxElement", "relationshipType"},
+}
+
+
+def test_sbom_is_spdx(image):
+    """What SPDX 2.3 demands: fields, references that lead somewhere, the code over the files of each package."""
+    listed = json.loads(image.sbom.read_text())
+    assert NEEDED["document"] <= listed.keys()
+    assert (listed["spdxVersion"], listed["dataLicense"], listed["SPDXID"]) == ("SPDX-2.3", "CC0-1.0", "SPDXRef-DOCUMENT")
+    assert re.fullmatch(r"https://[^#\s]+", listed["documentNamespace"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", listed["creationInfo"]["created"])
+    assert all(re.match(r"(Tool|Organization|Person): \S", who) for who in listed["creationInfo"]["creators"])
+    for kind in ("packages", "files", "relationships"):
+        assert listed[kind] and all(NEEDED[kind] <= one.keys() for one in listed[kind])
+    known = {"SPDXRef-DOCUMENT", *(one["SPDXID"] for kind in ("packages", "files") for one in listed[kind])}
+    links = [(r["spdxElementId"], r["relationshipType"], r["relatedSpdxElement"]) for r in listed["relationships"]]
+    assert {end for a, _, b in links for end in (a, b)} == known
+    assert [b for a, kind, b in links if (a, kind) == ("SPDXRef-DOCUMENT", "DESCRIBES")] == ["SPDXRef-Package-irsafs"]
+    sums = {f["SPDXID"]: c["checksumValue"] for f in listed["files"] for c in f["checksums"] if c["algorithm"] == "SHA1"}
+    for package in listed["packages"]:
+        of = sorted(sums[b] for a, kind, b in links if (a, kind) == (package["SPDXID"], "CONTAINS"))
+        code = package["packageVerificationCode"]
+        assert of and code["packageVerificationCodeValue"] == hashlib.sha1("".join(of).encode()).hexdigest()
+        left_out = [f"./{SBOM}"] if package["name"] == "irsafs" else None
+        assert code.get("packageVerificationCodeExcludedFiles") == left_out, "the list cannot have its own hash"
 
 
 def rewritten(image, folder: Path, change) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from lib import procs
 from lib.aws import BOTO_IDENTITY, session_arn
 from lib.containers import AWS, MOUNTING, forget_pages
+from lib.endpoint import free_port
 from lib.mount import mounts_at
 from lib.program import USER
 from lib.wait import wait_until
@@ -22,6 +23,7 @@ from standin.sts import StsStandIn
 SUBDIR = ("--layout=subdir", "--min-refresh=0s")
 ADDED = role("added")
 LIMIT = 48 << 20
+CAPABILITY_SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 PROFILES = "import boto3, json; print(json.dumps(boto3.Session().available_profiles))"
 
 
@@ -138,6 +140,30 @@ def test_privileges_in_the_container(pod):
     assert os.access("/dev/fuse", os.R_OK) and reader.bundle.exec("test", "-e", "/dev/fuse").code != 0
 
 
+def test_privileged_as_in_a_cluster(pod):
+    """`privileged: true`, which mountPropagation takes: all is given, and what is kept is what docs/privileges.md says."""
+    sidecar = pod.sidecar(*SUBDIR, "--sandbox=required", privileged=True).start()
+    reader = pod.reader()
+    assert reader.read() == GOLDEN
+    reader.run("touch", f"{AWS}/refresh")
+    assert reader.read() == GOLDEN
+    inside = json.loads(sidecar.bundle.exec("irsafs", "status", "--json", f"--mountpoint={AWS}").out)
+    assert inside["state"] == "fresh"
+    kept = sum(1 << bit for bit in (21, 7, 6, 5))              # SYS_ADMIN, SETUID, SETGID, KILL
+    fields = {pid: procs.status_fields(pid) for pid in sidecar.processes()}
+    ours = fields.pop(sidecar.supervisor)
+    assert {kind: int(ours[kind], 16) for kind in CAPABILITY_SETS} == {
+        "CapInh": 0, "CapPrm": kept, "CapEff": kept, "CapBnd": 0, "CapAmb": 0}
+    assert len(fields) >= 2, "worker and notifier"
+    for status in fields.values():
+        assert set(status["Uid"].split()) == {"65534"}
+        assert {int(status[kind], 16) for kind in CAPABILITY_SETS} == {0}
+    assert all(status["NoNewPrivs"] == "1" and status["Seccomp"] == "2" for status in (ours, *fields.values()))
+    mounted = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines() if " fuse.irsafs " in line]
+    (here,) = [words for words in mounted if words[4] == str(pod.volume / ".live")]
+    assert {"nosuid", "nodev", "noexec"} <= set(here[5].split(",")), "what of it is on the node"
+
+
 @pytest.mark.parametrize("missing", MOUNTING)
 def test_each_capability_is_needed(pod, missing):
     """Without one of them nothing is mounted (SYS_ADMIN), or a wall is missing (the others)."""
@@ -159,15 +185,22 @@ def test_without_the_device(pod):
 
 
 def test_in_48_mib(pod, world, rootfs):
-    """Supervisor, worker, notifier and each fetch's client, within one limit."""
+    """Supervisor, worker, notifier and each fetch's client, within one limit: many roles, endpoint and metrics."""
     forget_pages(rootfs)
-    sidecar = pod.sidecar(*SUBDIR, memory=LIMIT).start()
+    world.service.roles = [role(f"team-{number}") for number in range(1000)]
+    control, metrics = free_port(), free_port()
+    sidecar = pod.sidecar(*SUBDIR, f"--control=127.0.0.1:{control}", f"--metrics=127.0.0.1:{metrics}", memory=LIMIT).start()
     assert sidecar.bundle.limit() == LIMIT
     reader = pod.reader()
-    assert reader.read() == GOLDEN
-    for _ in range(20):
+    assert "[profile team-999]" in reader.read()
+    for number in range(20):
+        world.service.roles[-1] = role(f"last-{number}")
         reader.run("touch", f"{AWS}/refresh")
-        assert reader.read() == GOLDEN
+        assert f"[profile last-{number}]" in reader.read()
+        assert "irsafs_build_info" in reader.run("curl", "-fsS", f"http://127.0.0.1:{metrics}/metrics")
+    for words in (("probe", "--ready"), ("status",)):
+        ran = sidecar.bundle.exec("irsafs", *words, f"--control=127.0.0.1:{control}")
+        assert ran.code == 0, ran.err
     peak, killed = sidecar.bundle.memory()
     print(f"peak {peak >> 10} KiB of {LIMIT >> 10} KiB")
     assert world.service.count == 21 and killed == 0 and sidecar.status()["state"] == "fresh"

@@ -9,19 +9,21 @@ import itertools
 import json
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Iterable, Optional
 
 from .mount import EXTRA_ARGS, Mount
 from .pod import READER, Volume
-from .procs import processes
+from .procs import processes, status_fields
 from .program import USER, Ran, environment, run
 
 AWS = "/var/run/.aws"                  # where each container has the volume
 PODINFO = "/etc/podinfo"
 MOUNTING = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_KILL")   # the least that mode mount works with
 FSGROUP = USER
+CAPABILITIES = Path("/usr/include/linux/capability.h")
 PROFILE = Path("/usr/share/containers/seccomp.json")
 ARCHES = {"x86_64": ("amd64", "SCMP_ARCH_X86_64"), "aarch64": ("arm64", "SCMP_ARCH_AARCH64")}
 MASKED = ("/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
@@ -49,6 +51,13 @@ def runtime_default(caps: tuple) -> dict:
             "architectures": [name], "syscalls": rules}
 
 
+def every_capability() -> tuple:
+    """All that this machine may give."""
+    mine = int(status_fields(os.getpid())["CapBnd"], 16)
+    numbers = re.findall(r"^#define (CAP_[A-Z_]+)\s+(\d+)$", CAPABILITIES.read_text(), re.M)
+    return tuple(name for name, number in numbers if mine >> int(number) & 1)
+
+
 def bind(source, destination: str, *options: str) -> dict:
     return {"type": "bind", "source": str(source), "destination": destination, "options": ["rbind", *options]}
 
@@ -72,7 +81,7 @@ class Bundle:
 
     def __init__(self, folder: Path, rootfs: Path, args: list, env: dict, *, user: int, caps: tuple = (),
                  propagation: str = "rslave", mounts: Iterable = (),
-                 fuse: bool = False, memory: Optional[int] = None) -> None:
+                 fuse: bool = False, memory: Optional[int] = None, privileged: bool = False) -> None:
         self.id = f"irsafs-test-{os.getpid()}-{next(_numbers)}"
         self._runc = ["runc", "--root", str(folder / "runc")]
         self.cgroup = f"/{self.id}"
@@ -87,13 +96,15 @@ class Bundle:
             resources["devices"].append({**node, "allow": True, "access": "rwm"})
         if memory:
             resources["memory"] = {"limit": memory}
+        if privileged:
+            caps, resources["devices"] = every_capability(), [{"allow": True, "access": "rwm"}]
         config = {
             "ociVersion": "1.0.2",
             "root": {"path": str(rootfs), "readonly": True},
             "process": {
                 "user": {"uid": user, "gid": user, "additionalGids": [FSGROUP]},
                 "args": args, "env": [f"{name}={value}" for name, value in env.items()], "cwd": "/",
-                "noNewPrivileges": True,
+                "noNewPrivileges": not privileged,
                 "capabilities": {kind: list(caps) for kind in ("bounding", "effective", "permitted")},
             },
             "mounts": [
@@ -109,6 +120,10 @@ class Bundle:
                 "seccomp": runtime_default(caps), "maskedPaths": MASKED, "readonlyPaths": READ_ONLY,
             },
         }
+        if privileged:                 # no profile, nothing masked, the machine's devices
+            for name in ("seccomp", "maskedPaths", "readonlyPaths"):
+                del config["linux"][name]
+            config["mounts"][1] = bind("/dev", "/dev", "rprivate")
         (path / "config.json").write_text(json.dumps(config, indent=1))
         self.command = [*self._runc, "run", "--bundle", str(path), self.id]
 
@@ -254,7 +269,7 @@ class Pod:
 
     def sidecar(self, *args: str, env: Optional[dict] = None, user: int = 0, caps: tuple = MOUNTING, fuse: bool = True,
                 propagation: str = "rshared", mounts: Optional[tuple] = None, path: Optional[Path] = None,
-                more: tuple = (), memory: Optional[int] = None) -> Sidecar:
+                more: tuple = (), memory: Optional[int] = None, privileged: bool = False) -> Sidecar:
         """Prepared, not started; by default mode mount with the least privileges. `mounts`: instead of the volume."""
         names = {"PATH": "/usr/bin", "IRSAFS_CONTROL": "off", **self._world.env(), **(env or {})}
         labels = Path(names["POD_INFO_PATH"])
@@ -263,7 +278,7 @@ class Pod:
         if mounts is None:
             mounts = (bind(self.volume, AWS, propagation),)
         bundle = Bundle(self._folder, self._image, command, names, user=user, caps=caps, propagation=propagation, fuse=fuse,
-                        memory=memory, mounts=(bind(labels.parent, PODINFO, "ro"), *mounts, *more))
+                        memory=memory, privileged=privileged, mounts=(bind(labels.parent, PODINFO, "ro"), *mounts, *more))
         sidecar = Sidecar(path or self.volume, bundle, list(args), names, self._world.secrets)
         self._world.mounts.append(sidecar)
         return sidecar
