@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import stat
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lib.image import REPOSITORY, command
-from lib.program import run
+from lib.program import environment, run
 
 GOAL = 15 << 20
 PROGRAMS = {"usr/bin/irsafs", "usr/bin/irsafs-client"}
@@ -188,6 +189,38 @@ def test_the_same_bits_again(image, builder):
     assert again.sbom.read_bytes() == image.sbom.read_bytes()
     assert again.layers() == image.layers()
     assert again.manifest["Config"] == image.manifest["Config"], "the name of the configuration is its hash"
+
+
+@pytest.mark.parametrize("tool,save", [("docker", ["save", "--output", "OUT"]),
+                                       ("podman", ["save", "--quiet", "--format", "docker-archive", "--output", "OUT"])])
+def test_other_tools_are_called(image, tmp_path, tool, save):
+    """What build.sh says to them; what they make of it, nobody here can know. The archive is one of ours."""
+    fake = tmp_path / tool
+    fake.write_text(f"""#!/bin/sh
+for word; do printf '%s\\n' "$word"; done >>{tmp_path}/said
+echo >>{tmp_path}/said
+while [ $# -gt 0 ]; do
+    if [ "$1" = --output ]; then cp {image.archive.resolve()} "$2"; fi
+    shift
+done
+""")
+    fake.chmod(0o755)
+    env = environment(PATH=f"{tmp_path}:{os.environ['PATH']}", SOURCE_DATE_EPOCH="1700000000")
+    ran = run([BUILD, "--tool", tool, "--arch", "arm64", "--base", "registry.example/base", "--tag", "registry.example/irsafs:7",
+               "--output", tmp_path / "out"], env)
+    assert ran.code == 0, ran.err
+    build, saved = [call.split("\n") for call in (tmp_path / "said").read_text().rstrip("\n").split("\n\n")]
+    assert build[0] == "build" and build[-1] == "."
+    pairs = dict(zip(build, build[1:]))
+    assert (pairs["--platform"], pairs["--tag"]) == ("linux/arm64", "registry.example/irsafs:7")
+    assert (REPOSITORY / pairs["--file"]).exists()
+    values = dict(b.split("=", 1) for a, b in zip(build, build[1:]) if a == "--build-arg")
+    named = set(re.findall(r"^ARG (\w+)", (REPOSITORY / "docker/Dockerfile").read_text(), re.M))
+    assert values.keys() == named
+    assert (values["BASE"], values["CREATED"]) == ("registry.example/base", "2023-11-14T22:13:20Z")
+    archive = tmp_path / "out" / f"irsafs-{values['VERSION']}-arm64.tar"
+    assert saved == [str(archive) if word == "OUT" else word for word in save] + ["registry.example/irsafs:7"]
+    assert archive.with_name(archive.name.removesuffix("tar") + "spdx.json").read_bytes() == image.sbom.read_bytes()
 
 
 @pytest.mark.parametrize("args,words", [

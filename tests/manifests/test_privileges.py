@@ -140,6 +140,37 @@ def test_the_network_policy_is_good(cluster, render, domino_pods):
         policy["spec"]["egress"][1]["to"][0]["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
 
 
+RIGHTS = re.compile(r"privileged: true|runAsUser: 0\b|runAsNonRoot: false|Bidirectional\b|allowPrivilegeEscalation: true"
+                    r"|\badd: \[|hostPath|host(Network|PID|IPC|Port)\b")
+
+
+def unexplained(text: str) -> list:
+    """Lines that give a right, without a comment beside them or above the lines of rights that they are among."""
+    lines, found = text.splitlines(), []
+    for at, line in enumerate(lines):
+        right, _, comment = line.partition("#")
+        if not RIGHTS.search(right) or comment:
+            continue
+        above = at
+        while above and re.match(r"\s*(privileged|runAs\w+|name|mountPath): ", lines[above - 1]):
+            above -= 1
+        if not lines[above - 1].lstrip().startswith("#"):
+            found.append(line.strip())
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(MANIFESTS.rglob("*.yaml")), ids=lambda path: str(path.relative_to(MANIFESTS)))
+def test_each_privilege_is_explained(path):
+    assert unexplained(path.read_text()) == []
+
+
+def test_a_privilege_without_a_word_is_found():
+    text = (MANIFESTS / "examples/mount/pod.yaml").read_text()
+    rights = [line for line in text.splitlines() if RIGHTS.search(line.partition("#")[0])]
+    assert len(rights) == 4
+    assert len(unexplained(re.sub(r"\s+# .*", "", text))) == 4
+
+
 def test_the_page_is_found():
     for page in ("manifests/README.md", "docs/install.md", "docs/security.md"):
         assert "privileges.md" in (MANIFESTS.parent / page).read_text(), page
