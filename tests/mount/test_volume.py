@@ -323,7 +323,7 @@ def test_the_least_privileges(world):
     path = world.folder / "aws0"
     path.mkdir()
     path.chmod(0o777)
-    mount = world.mount(SUBDIR, "--sandbox=required", path=path, prefix=LEAST)
+    mount = world.mount(SUBDIR, path=path, prefix=LEAST)
     for end in (mount.kill, mount.stop):
         assert mount.read() == GOLDEN
         end()
