@@ -482,6 +482,7 @@ static void plan_worker(const struct plan *p, struct irsafs_worker_settings *ret
                  .fetch_timeout_ms = p->client.fetch_timeout_ms,
                  .min_refresh_ms = p->settings.min_refresh_ms,
                  .prefetch = p->settings.prefetch,
+                 .show_failure = p->mode.mode == IRSAFS_MODE_FILE && !p->settings.once,
                  .random_seed = seed},
         .uid = (uid_t)p->settings.uid,
         .gid = (gid_t)p->settings.gid,

@@ -11,6 +11,7 @@ enum {
     STATUS_REUSE_MS = 100, /* cp(1) compares the inode of its stat with that of its open */
     START_MS = 30 * 1000,  /* so long after our start a refused connection is a late container */
     START_RETRY_MS = 500,
+    TOKEN_RETRY_MAX_MS = 5 * 1000, /* the token endpoint is in our pod: nobody is hurt by a knock */
     JITTER_TTL_MIN_MS = 60 * 1000, /* a shorter TTL is a test or a person's: taken exactly */
     UNDO_KEPT = 64 << 10,          /* more of the log is given back after a large transaction */
 };
@@ -418,14 +419,31 @@ static void land_failure(struct irsafs_core *c,
     c->n_failed++;
 }
 
-/* Containers of a pod start in any order: in our first seconds a refused connection is tried again
- * inside the reader's wait (or the prefetch), until something was shown once. */
+/* Containers of a pod start in any order, and that of the token only when its image is there: until the first
+ * text a refused connection is tried again soon. */
+static void hurry(struct irsafs_core *c, const struct irsafs_landing *landing, int64_t now_ms)
+{
+    struct irsafs_failure *f = &c->failure;
+    if (!landing->connect_refused || c->n_texts > 0) {
+        return;
+    }
+    if (now_ms < c->born_ms + START_MS) {
+        f->in_a_row = 0;
+        f->next_try_ms = irsafs_max_ms(now_ms + START_RETRY_MS, c->retry_after_until_ms);
+    } else if (landing->error.code == IRSAFS_E_TOKEN_URL) {
+        int64_t soon_ms = irsafs_max_ms(now_ms + TOKEN_RETRY_MAX_MS, c->retry_after_until_ms);
+        f->next_try_ms = irsafs_min_ms(f->next_try_ms, soon_ms);
+    }
+}
+
+/* In our first seconds such a try is made inside the reader's wait (or the prefetch), until something was
+ * shown once. */
 static bool
 starts_late(const struct irsafs_core *c, const struct irsafs_landing *landing, int64_t now_ms)
 {
     bool waited_for = c->flight_deadline_ms > now_ms + START_RETRY_MS || c->settings.prefetch;
     return landing->connect_refused && c->last_number == 0 && waited_for && !c->stopping &&
-           now_ms < c->born_ms + START_MS;
+           !c->settings.show_failure && now_ms < c->born_ms + START_MS;
 }
 
 void irsafs_core_landed(struct irsafs_core *c,
@@ -450,9 +468,8 @@ void irsafs_core_landed(struct irsafs_core *c,
         land_good(c, landing, now_ms, real);
     } else {
         land_failure(c, landing, now_ms, real);
+        hurry(c, landing, now_ms);
         if (starts_late(c, landing, now_ms)) {
-            c->failure.in_a_row = 0;
-            c->failure.next_try_ms = now_ms + START_RETRY_MS;
             ask(c, now_ms + START_RETRY_MS);
             /* They go on waiting, but no longer than they were promised. */
             if (c->flight_deadline_ms != 0) {

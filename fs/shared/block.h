@@ -21,7 +21,7 @@
  * it reads nothing of it but two counters, and the bytes of a publication, which it copies: whatever a
  * worker leaves here, the supervisor does not follow it. */
 
-enum { IRSAFS_LAYOUT = 4 }; /* to be raised with every change of what follows */
+enum { IRSAFS_LAYOUT = 5 }; /* to be raised with every change of what follows */
 
 struct irsafs_worker_settings {
     struct irsafs_core_settings core;

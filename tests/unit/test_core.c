@@ -815,6 +815,70 @@ static void test_refused_wait_is_bounded_and_paid_once(void **arg)
     end(w);
 }
 
+/* The container of the token may come long after us: while there has been no text, a look is worth a try soon. */
+static void test_refused_before_the_first_text_is_tried_soon(void **arg)
+{
+    (void)arg;
+    struct world *w = new_world();
+    struct irsafs_landing l = bad(IRSAFS_E_TOKEN_URL);
+    l.connect_refused = true;
+    struct irsafs_entry e = lookup(w);
+    assert_int_equal(look_at(w, e.ino, 1, NULL), IRSAFS_LOOK_PARKED);
+    while (w->n_answered == 0) {
+        land(w, l);
+        pass(w, w->n_answered == 0 ? 500 : 0);
+    }
+    bool started = false;
+    for (int64_t born_ms = 1000 * S; w->now_ms < born_ms + 5 * 60 * S;) {
+        int64_t next_ms = irsafs_core_view(w->core, w->now_ms).next_try_ms;
+        started = started || w->now_ms >= born_ms + 30 * S;
+        assert_true(next_ms <= (started ? 5000 : 500));
+        pass(w, next_ms);
+        e = lookup(w);
+        assert_int_equal(look_at(w, e.ino, 2, NULL), IRSAFS_LOOK_PARKED);
+        land(w, l);
+    }
+    /* The service is everybody's: it is knocked at less and less. */
+    l.error.code = IRSAFS_E_CONNECT;
+    for (int i = 0; i < 8; i++) {
+        pass(w, irsafs_core_view(w->core, w->now_ms).next_try_ms);
+        e = lookup(w);
+        assert_int_equal(look_at(w, e.ino, 3, NULL), IRSAFS_LOOK_PARKED);
+        land(w, l);
+    }
+    assert_true(irsafs_core_view(w->core, w->now_ms).next_try_ms > 40 * S);
+    end(w);
+}
+
+static void test_first_failure_is_shown_at_once_to_who_wants_it(void **arg)
+{
+    (void)arg;
+    struct world *w = new_world();
+    struct irsafs_core_settings settings = {.ttl_ms = TTL,
+                                            .wait_ms = WAIT,
+                                            .stale_wait_ms = STALE_WAIT,
+                                            .fetch_timeout_ms = 60 * S,
+                                            .mountpoint = "/m",
+                                            .show_failure = true};
+    (void)munmap(w->core, irsafs_core_size());
+    w->core = new_block();
+    irsafs_core_init(w->core, &settings, w->now_ms, real(w));
+    struct irsafs_landing l = bad(IRSAFS_E_CONNECT);
+    l.connect_refused = true;
+    struct irsafs_entry e = lookup(w);
+    assert_int_equal(look_at(w, e.ino, 1, NULL), IRSAFS_LOOK_PARKED);
+    land(w, l);
+    assert_int_equal(w->n_answered, 1);
+    assert_non_null(strstr(text_of(w, e.ino), "IRSAFS-E503"));
+    assert_int_equal(lookup(w).entry_timeout_ms, 500); /* then is the next try */
+    pass(w, 500);
+    e = lookup(w);
+    assert_int_equal(look_at(w, e.ino, 2, NULL), IRSAFS_LOOK_PARKED);
+    land(w, good("A\n"));
+    assert_string_equal(text_of(w, e.ino), "A\n");
+    end(w);
+}
+
 /* ---- bounds and the end */
 
 static void test_wait_is_paid_once_in_an_outage(void **arg)
@@ -1053,6 +1117,8 @@ int main(void)
         cmocka_unit_test(test_other_identity_drops_the_copy),
         cmocka_unit_test(test_refused_at_start_is_tried_inside_the_wait),
         cmocka_unit_test(test_refused_wait_is_bounded_and_paid_once),
+        cmocka_unit_test(test_refused_before_the_first_text_is_tried_soon),
+        cmocka_unit_test(test_first_failure_is_shown_at_once_to_who_wants_it),
         cmocka_unit_test(test_wait_is_paid_once_in_an_outage),
         cmocka_unit_test(test_generations_are_bounded),
         cmocka_unit_test(test_bytes_of_generations_are_bounded),
