@@ -9,7 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAMES = 8, NAME_SIZE = 64 };
+enum {
+    NAMES = 8,
+    NAME_SIZE = 64,
+    TRIES = 4, /* against who plays with the temporary file */
+};
 
 /* A new file of nobody else, with a name that nobody else has. -1 with errno. */
 static int make_temporary(int dir_fd, const char *name, char ret_name[NAME_SIZE])
@@ -46,20 +50,55 @@ static bool move(int dir_fd, const char *from, const char *to)
            renameat(dir_fd, from, dir_fd, to) == 0;
 }
 
-int irsafs_copy_write(
-    int dir_fd, const char *name, const void *bytes, size_t len, uid_t uid, gid_t gid, mode_t mode)
+/* Others may take the temporary file away, and put something of theirs in its place, before it is moved. Then
+ * even the inode's number may be the same. */
+static bool is_ours(int dir_fd, const char *name, const struct stat *ours, struct stat *ret)
+{
+    return fstatat(dir_fd, name, ret, AT_SYMLINK_NOFOLLOW) == 0 && ret->st_dev == ours->st_dev &&
+           ret->st_ino == ours->st_ino && ret->st_mode == ours->st_mode &&
+           ret->st_uid == ours->st_uid && ret->st_size == ours->st_size &&
+           ret->st_mtim.tv_sec == ours->st_mtim.tv_sec &&
+           ret->st_mtim.tv_nsec == ours->st_mtim.tv_nsec;
+}
+
+static int try_to_write(int dir_fd,
+                        const char *name,
+                        const void *bytes,
+                        size_t len,
+                        uid_t uid,
+                        gid_t gid,
+                        mode_t mode,
+                        struct stat *ret)
 {
     char temporary[NAME_SIZE];
+    struct stat ours = {.st_ino = 0};
     int fd = make_temporary(dir_fd, name, temporary);
     if (fd < 0) {
         return errno;
     }
-    bool good = fill(fd, bytes, len, uid, gid, mode);
+    bool good = fill(fd, bytes, len, uid, gid, mode) && fstat(fd, &ours) == 0;
+    int saved_errno = errno;
     (void)irsafs_fd_close(fd); /* before it has its name: who watches that hears of one event */
     if (good && move(dir_fd, temporary, name)) {
-        return 0;
+        return is_ours(dir_fd, name, &ours, ret) ? 0 : ESTALE;
     }
-    int saved_errno = errno;
+    saved_errno = good ? errno : saved_errno;
     (void)unlinkat(dir_fd, temporary, 0);
     return saved_errno;
+}
+
+int irsafs_copy_write(int dir_fd,
+                      const char *name,
+                      const void *bytes,
+                      size_t len,
+                      uid_t uid,
+                      gid_t gid,
+                      mode_t mode,
+                      struct stat *ret)
+{
+    int errnum = ESTALE;
+    for (int i = 0; i < TRIES && (errnum == ESTALE || errnum == ENOENT); i++) {
+        errnum = try_to_write(dir_fd, name, bytes, len, uid, gid, mode, ret);
+    }
+    return errnum;
 }

@@ -5,6 +5,7 @@
 #include "base/attr.h"
 
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define IRSAFS_COPY_PREFIX ".irsafs." /* of the names of temporary files */
@@ -15,8 +16,8 @@
  * or ENOTEMPTY. Others may have the right to write in the directory: what they do there costs them their own
  * files only.
  *
- * Owner and group become uid and gid where we may give files away, else they are ours. Returns 0 or an
- * errno value; then what was there before is still there, and nothing beside it. Blocks on nothing but the
+ * Owner and group become uid and gid where we may give files away, else they are ours. Returns 0, and in
+ * *ret what the file is now, or an errno value; ESTALE: others were faster. Then what was there before is still there, and nothing beside it. Blocks on nothing but the
  * file system. A process that is killed meanwhile leaves `.irsafs.NAME.0` behind; the next call takes it
  * away. */
 int irsafs_copy_write(int dir_fd,
@@ -25,6 +26,7 @@ int irsafs_copy_write(int dir_fd,
                       size_t len,
                       uid_t uid,
                       gid_t gid,
-                      mode_t mode) IRSAFS_MUST_CHECK;
+                      mode_t mode,
+                      struct stat *ret) IRSAFS_MUST_CHECK;
 
 #endif

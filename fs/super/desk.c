@@ -36,18 +36,14 @@ static int write_file(struct irsafs_desk *desk,
     if (file->number != 0 && file->number == order->number && is_untouched(desk, file)) {
         return 0;
     }
-    file->number = 0;
     int errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
-                                   desk->uid, desk->gid, file->mode);
+                                   desk->uid, desk->gid, file->mode, &file->written);
     if (errnum != 0 && order->code != 0) {
         (void)unlinkat(desk->dir_fd, file->name, 0); /* which may also make the room */
         errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
-                                   desk->uid, desk->gid, file->mode);
+                                   desk->uid, desk->gid, file->mode, &file->written);
     }
-    if (errnum == 0 &&
-        fstatat(desk->dir_fd, file->name, &file->written, AT_SYMLINK_NOFOLLOW) == 0) {
-        file->number = order->number;
-    }
+    file->number = errnum == 0 ? order->number : 0;
     return errnum;
 }
 

@@ -34,14 +34,15 @@ static bool stat_refresh(const struct irsafs_folder *f, struct stat *ret)
 
 static void make_refresh(struct irsafs_folder *f)
 {
-    int errnum = irsafs_copy_write(f->dir_fd, REFRESH, "", 0, f->uid, f->gid, f->refresh_mode);
+    int errnum =
+        irsafs_copy_write(f->dir_fd, REFRESH, "", 0, f->uid, f->gid, f->refresh_mode, &f->seen);
     if (errnum != 0 && errnum != f->errnum) {
         irsafs_log(IRSAFS_LOG_ERROR, "file_not_written", IRSAFS_LOG_TEXT("file", REFRESH),
                    IRSAFS_LOG_TEXT("error", strerrordesc_np(errnum)),
                    IRSAFS_LOG_TEXT("note", "tried again every second"));
     }
     f->errnum = errnum;
-    if (!stat_refresh(f, &f->seen)) {
+    if (errnum != 0) {
         f->seen = (struct stat){.st_ino = 0};
     }
 }

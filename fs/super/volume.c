@@ -228,10 +228,11 @@ static enum irsafs_code lay_file(int live_fd,
                                  struct irsafs_error *err)
 {
     size_t len = strlen(text);
+    struct stat ignored;
     if (is_good(live_fd, name, len, mode)) {
         return IRSAFS_OK;
     }
-    errno = irsafs_copy_write(live_fd, name, text, len, owner->uid, owner->gid, mode);
+    errno = irsafs_copy_write(live_fd, name, text, len, owner->uid, owner->gid, mode, &ignored);
     return errno == 0 ? IRSAFS_OK : refuse("write to .live", name, err);
 }
 

@@ -8,10 +8,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct folder {
@@ -60,7 +63,11 @@ static int tear_down(void **state)
 
 static int copy(const struct folder *f, const char *text)
 {
-    return irsafs_copy_write(f->fd, "config", text, strlen(text), getuid(), getgid(), 0444);
+    struct stat st;
+    int errnum =
+        irsafs_copy_write(f->fd, "config", text, strlen(text), getuid(), getgid(), 0444, &st);
+    assert_true(errnum != 0 || (S_ISREG(st.st_mode) && (size_t)st.st_size == strlen(text)));
+    return errnum;
 }
 
 static void assert_holds(const struct folder *f, const char *name, const char *text)
@@ -147,6 +154,37 @@ static void is_not_stopped_by_what_lies_in_its_way(void **state)
     assert_int_equal(count(f), 3);
 }
 
+/* Another process puts a symlink in the place of the temporary file, as often as it can. */
+static void says_so_when_others_were_faster(void **state)
+{
+    struct folder *f = *state;
+    unsigned n_written = 0;
+    make(f, "other", "theirs\n");
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* when an assertion ends this test */
+        for (;;) {
+            (void)unlinkat(f->fd, ".irsafs.config.0", 0);
+            (void)!symlinkat("other", f->fd, ".irsafs.config.0");
+        }
+    }
+    for (int i = 0; i < 3000; i++) {
+        int errnum = copy(f, "ours\n");
+        assert_true(errnum == 0 || errnum == ESTALE || errnum == ENOENT);
+        if (errnum == 0) {
+            assert_holds(f, "config", "ours\n");
+            n_written++;
+        }
+    }
+    (void)kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    (void)unlinkat(f->fd, ".irsafs.config.0", 0);
+    assert_true(n_written > 0);
+    assert_int_equal(copy(f, "ours\n"), 0);
+    assert_holds(f, "config", "ours\n");
+    assert_holds(f, "other", "theirs\n");
+}
+
 /* ---- the desk */
 
 static struct irsafs_publication publications[IRSAFS_PUBLICATIONS];
@@ -219,6 +257,7 @@ int main(void)
         TEST(replaces_and_never_follows),
         TEST(replaces_an_empty_folder_only),
         TEST(is_not_stopped_by_what_lies_in_its_way),
+        TEST(says_so_when_others_were_faster),
         TEST(desk_bounds_what_a_worker_says),
         TEST(desk_leaves_a_good_file_alone),
     };
