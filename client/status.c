@@ -102,7 +102,11 @@ static void show_next_try(const json_t *doc, const json_t *error)
         irsafs_show("  next try    ", INDENT, "now: a fetch is under way");
     } else if (number_of(error, "next_try_ms", &next_ms) && next_ms > 0) {
         irsafs_show_span(next_ms, span);
-        irsafs_show("  next try    ", INDENT, "at the first look after %s, or a refresh", span);
+        irsafs_show("  next try    ", INDENT,
+                    json_is_object(json_object_get(doc, "file"))
+                        ? "in %s, or a refresh"
+                        : "at the first look after %s, or a refresh",
+                    span);
     } else {
         irsafs_show("  next try    ", INDENT, "at the next look at config");
     }
@@ -216,6 +220,7 @@ static void show(const json_t *doc, size_t state, const char *asked)
     int64_t bytes = 0;
     int64_t pid = 0;
     const char *run = text_of(doc, "run_id");
+    const char *unwritten = text_of(json_object_get(doc, "file"), "error");
     show_verdict(doc, state);
     show_error(doc);
     (void)number_of(doc, "generation", &generation);
@@ -226,6 +231,9 @@ static void show(const json_t *doc, size_t state, const char *asked)
                     text_of(doc, "mountpoint"), (long long)generation, (long long)bytes);
     } else {
         irsafs_show("  config      ", INDENT, "%s/config", text_of(doc, "mountpoint"));
+    }
+    if (unwritten != NULL) {
+        irsafs_show("  NOT WRITTEN ", INDENT, "%s", unwritten);
     }
     show_dropped(doc);
     if (run != NULL) {

@@ -177,7 +177,7 @@ static bool has_mount(struct probe *p, bool seen)
     const json_t *kernel = json_object_get(p->document, "kernel");
     const char *path = text_of(p->document, "mountpoint");
     if (strcmp(mode, "file") == 0) {
-        return true;
+        return true; /* nobody waits for a file that a fetch has yet to bring */
     }
     if (!json_is_string(json_object_get(kernel, "protocol"))) {
         (void)snprintf(p->reason, sizeof(p->reason), "the kernel has not said hello yet");
@@ -198,8 +198,13 @@ static bool has_mount(struct probe *p, bool seen)
 static bool has_text(struct probe *p)
 {
     const json_t *doc = p->document;
+    const json_t *file = json_object_get(doc, "file"); /* mode file */
     if (json_is_integer(json_object_get(doc, "profiles"))) {
-        return true;
+        if (!json_is_false(json_object_get(file, "written"))) {
+            return true;
+        }
+        (void)snprintf(p->reason, sizeof(p->reason), "config: %.100s", text_of(file, "error"));
+        return false;
     }
     const char *code = text_of(json_object_get(doc, "error"), "code");
     bool fetching = json_is_true(json_object_get(json_object_get(doc, "fetch"), "in_flight"));

@@ -125,6 +125,7 @@ static bool is_verbose(const struct evhttp_request *request)
 static void serve_readyz(struct irsafs_endpoint *e, struct evhttp_request *request)
 {
     struct irsafs_view view = e->source->view(e->source->user);
+    const char *missing_front = e->source->missing_front(e->source->user);
     char missing[128] = "nobody has asked for it yet";
     if (view.error != NULL) {
         (void)snprintf(missing, sizeof(missing), "IRSAFS-E%03d, see /status",
@@ -138,7 +139,7 @@ static void serve_readyz(struct irsafs_endpoint *e, struct evhttp_request *reque
         const char *reason;
     } checks[] = {
         {"worker", !e->stopping, "it is stopping"},
-        {"kernel", e->source->is_connected(e->source->user), "it has not said hello yet"},
+        {e->source->front, missing_front == NULL, missing_front},
         {"text", view.have_text, missing},
     };
     const char *reason = NULL;

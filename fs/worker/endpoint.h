@@ -27,7 +27,8 @@
 struct irsafs_endpoint_source {
     void *user;
     struct irsafs_view (*view)(void *user);
-    bool (*is_connected)(void *user);             /* the kernel has said hello */
+    const char *front;                            /* through which readers see us: kernel or file */
+    const char *(*missing_front)(void *user);     /* why they do not; NULL: they do */
     struct irsafs_str (*status)(void *user);      /* valid until the next call; len 0: no memory */
     struct irsafs_str (*metrics)(void *user);     /* the same */
     struct irsafs_refresh (*refresh)(void *user); /* begins what irsafs_core_refresh says */

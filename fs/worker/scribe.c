@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <string.h>
+
 enum {
     LOOK_MIN_MS = 50,      /* between two looks that nothing has happened between */
     RETRY_MS = 1000,       /* of a file that could not be written */
@@ -144,6 +146,7 @@ static uint64_t digest_of(const struct irsafs_scribe *s, uint64_t digest, int64_
         v.n_texts,
         v.error != NULL ? (uint64_t)v.error->code : 0,
         (uint64_t)s->config.errnum,
+        s->config.published != 0,
     };
     for (size_t i = 0; i < IRSAFS_COUNT(values); i++) {
         digest = mix(digest, values[i]);
@@ -212,9 +215,13 @@ void irsafs_scribe_stop(struct irsafs_scribe *s)
     s->stopped = true;
 }
 
-bool irsafs_scribe_has_written(const struct irsafs_scribe *s)
+const char *irsafs_scribe_missing(const struct irsafs_scribe *s)
 {
-    return s->config.published != 0;
+    if (s->config.published != 0) {
+        return NULL;
+    }
+    const char *why = s->config.errnum != 0 ? strerrordesc_np(s->config.errnum) : NULL;
+    return why != NULL ? why : "it has not been written yet";
 }
 
 bool irsafs_scribe_is_done(const struct irsafs_scribe *s, enum irsafs_code *ret_code)

@@ -56,8 +56,8 @@ void irsafs_scribe_answered(struct irsafs_scribe *scribe, const struct irsafs_or
 /* The end is near: the files stay as they are. */
 void irsafs_scribe_stop(struct irsafs_scribe *scribe);
 
-/* The text is in the file. */
-bool irsafs_scribe_has_written(const struct irsafs_scribe *scribe);
+/* Why what there is to show is not in the file; NULL: it is. Static string. */
+const char *irsafs_scribe_missing(const struct irsafs_scribe *scribe);
 /* A fetch is over, and what it brought is in the file, or could not be written: *ret_code. */
 bool irsafs_scribe_is_done(const struct irsafs_scribe *scribe, enum irsafs_code *ret_code);
 

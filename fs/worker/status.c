@@ -107,6 +107,16 @@ static json_t *listener(const struct irsafs_status *s, enum irsafs_listening whi
                      word(facts->errnum == 0 ? "" : strerrordesc_np(facts->errnum)));
 }
 
+/* Whether `config` has what there is to show; null where it is no file of ours. */
+static json_t *file(const struct irsafs_status *s)
+{
+    if (s->settings->mode != IRSAFS_MODE_FILE) {
+        return json_null();
+    }
+    return json_pack("{s:b, s:o}", "written", s->file_missing == NULL, "error",
+                     word(s->file_missing != NULL ? s->file_missing : ""));
+}
+
 static json_t *document(const struct irsafs_status *s)
 {
     const struct irsafs_view *v = s->view;
@@ -116,7 +126,7 @@ static json_t *document(const struct irsafs_status *s)
     return json_pack(
         "{s:i, s:s, s:s, s:o, s:o, s:s, s:b, s:I, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o,"
         " s:{s:b, s:I, s:I, s:o}, s:i, s:o, s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o, s:o}, s:{s:o},"
-        " s:o, s:o, s:o, s:i, s:o}",
+        " s:o, s:o, s:o, s:o, s:i, s:o}",
         "schema", 1, "version", IRSAFS_VERSION, "mode",
         irsafs_mode_name((enum irsafs_mode)s->settings->mode), "layout",
         word(s->settings->mode == IRSAFS_MODE_MOUNT
@@ -135,7 +145,7 @@ static json_t *document(const struct irsafs_status *s)
         word(f->token_source), "expires_at", word(f->token_expires_at), "endpoint", "scheme",
         word(f->endpoint_scheme), "host", word(f->endpoint_host), "tls", word(f->endpoint_tls),
         "cert_expires_at", time_if(f->cert_expires_s != 0, f->cert_expires_s), "kernel", "protocol",
-        s->protocol_major != 0 ? json_string(protocol) : json_null(), "control",
+        s->protocol_major != 0 ? json_string(protocol) : json_null(), "file", file(s), "control",
         listener(s, IRSAFS_LISTENING_CONTROL), "metrics", listener(s, IRSAFS_LISTENING_METRICS),
         "sandbox", sandbox(s), "pid", (int)s->settings->supervisor, "written_at",
         time_if(true, irsafs_clock_real().tv_sec));

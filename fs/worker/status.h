@@ -21,6 +21,7 @@ struct irsafs_status {
     const struct irsafs_sandbox_report *sandbox;   /* of the worker */
     const struct irsafs_listener_facts *listeners; /* IRSAFS_LISTENERS of them */
     uint32_t protocol_major, protocol_minor;       /* of the kernel; 0.0 unknown */
+    const char *file_missing; /* mode file: why `config` is not written; NULL: it is */
 };
 
 /* Valid until the next call; len 0 without memory. At most IRSAFS_STATUS_MAX bytes: what does not fit is left

@@ -153,6 +153,7 @@ static struct irsafs_str render_status(void *user)
         .listeners = w->listeners,
         .protocol_major = session.protocol_major,
         .protocol_minor = session.protocol_minor,
+        .file_missing = w->session == NULL ? irsafs_scribe_missing(&w->scribe) : NULL,
     };
     return irsafs_status_render(&status);
 }
@@ -165,11 +166,13 @@ static struct irsafs_view view_now(void *user)
     return irsafs_core_view(w->core, irsafs_clock_boot_ms());
 }
 
-static bool is_connected(void *user)
+static const char *missing_front(void *user)
 {
     const struct worker *w = user;
-    return w->session != NULL ? session_facts(w).protocol_major != 0
-                              : irsafs_scribe_has_written(&w->scribe);
+    if (w->session != NULL) {
+        return session_facts(w).protocol_major != 0 ? NULL : "it has not said hello yet";
+    }
+    return irsafs_scribe_missing(&w->scribe);
 }
 
 static struct irsafs_str render_metrics(void *user)
@@ -501,7 +504,8 @@ static bool open_endpoint(struct worker *w)
     w->source = (struct irsafs_endpoint_source){
         .user = w,
         .view = view_now,
-        .is_connected = is_connected,
+        .front = w->session != NULL ? "kernel" : "file",
+        .missing_front = missing_front,
         .status = render_status,
         .metrics = render_metrics,
         .refresh = refresh,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from lib.aws import BOTO_IDENTITY, RunContainer, session_arn
-from lib.endpoint import serve
+from lib.endpoint import free_port, serve
 from lib.files import RESTRICTED, Folder, read_only_root
 from lib.mount import mounts_at
 from lib.procs import children, name, named
@@ -45,6 +46,14 @@ def other_roles(world) -> str:
 def touch_as_user(folder) -> None:
     ran = run_as_user(["touch", folder.refresh])
     assert ran.code == 0, ran.err
+
+
+def is_plain(path) -> bool:
+    try:
+        st = path.lstat()
+    except FileNotFoundError:          # for a moment: a folder in its place goes before it comes
+        return False
+    return stat.S_ISREG(st.st_mode) and st.st_nlink == 1
 
 
 def wait_worker(folder) -> int:
@@ -82,6 +91,21 @@ def test_failure_writes_the_comment_and_repair_the_text(world):
     assert body(text) == "" and str(folder.path) in text
     world.service.normal()
     golden(folder)                     # nobody has looked: it tries again by itself
+
+
+@pytest.mark.parametrize("late, number", [("tokens", 401), ("service", 503)])
+def test_containers_that_start_later(world, late, number):
+    """As a native sidecar has it: the comment comes with the first refused connection, not when a wait is over."""
+    server = getattr(world, late)
+    server.refuse()
+    folder = world.mount("--wait=60s")
+    text = folder.wait_text(lambda text: code(text) == number, "the comment")
+    assert body(text) == ""
+    inode = folder.config.stat().st_ino
+    folder.wait_status(lambda status: status["fetch"]["failed"] >= 6, "quick tries", timeout=9)    # 500 ms between two
+    assert folder.config.stat().st_ino == inode        # the same words: the file stays
+    server.accept()
+    golden(folder)
 
 
 def test_stale_text_has_the_reason_on_top(world):
@@ -173,8 +197,7 @@ def test_tricks_in_the_folder(world):
         for file in ("config", "refresh", "status", ".irsafs.config.0", ".irsafs.refresh.0"):
             # May fail: `refresh` can be back before the trick is done.
             subprocess.run(["sh", "-c", f"cd {folder.path}; rm -rf {file}; " + make.format(file)], stderr=subprocess.DEVNULL)
-        wait_until(lambda: stat.S_IFMT(folder.refresh.lstat().st_mode) == stat.S_IFREG, f"refresh after {make}")
-        wait_until(lambda: folder.refresh.lstat().st_nlink == 1, f"refresh after {make}")
+        wait_until(lambda: is_plain(folder.refresh), f"refresh after {make}")
         text = other_roles(world) if len(world.service.roles) == 3 else GOLDEN
         world.service.roles = [*GOLDEN_ROLES] if text == GOLDEN else world.service.roles
         touch_as_user(folder)
@@ -184,12 +207,19 @@ def test_tricks_in_the_folder(world):
         wait_until(lambda: (folder.path / "status").is_file(), "status")
 
 
+def tells_of_the_full_disk(env: dict) -> bool:
+    """The file `status` cannot be written either."""
+    probe, status = run_irsafs(["probe", "--ready"], env), run_irsafs(["status"], env)
+    return probe.code == 1 and b"No space left" in probe.out and re.search(rb"NOT WRITTEN +No space left", status.out)
+
+
 def test_full_disk(world):
     disk = world.folder / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=777", "tiny", disk], check=True)
     try:
-        folder = world.mount("--min-refresh=0s", path=disk)
+        address = f"127.0.0.1:{free_port()}"
+        folder = world.mount("--min-refresh=0s", f"--control={address}", path=disk)
         golden(folder)
         filler = disk / ".irsafs.filler"
         with open(filler, "wb", buffering=0) as full:
@@ -200,6 +230,7 @@ def test_full_disk(world):
         touch_as_user(folder)
         wait_until(lambda: "file_not_written file=config" in folder.log(), "the complaint")
         assert folder.read() == GOLDEN                 # not torn, not empty
+        wait_until(lambda: tells_of_the_full_disk(world.env(IRSAFS_CONTROL=address)), "what probe says")
         filler.unlink()
         folder.wait_text(lambda now: now == text, "the text when there is room")
         assert folder.log().count("file_not_written file=config") == 1
@@ -353,9 +384,19 @@ def test_boto3(world):
 
 
 def test_endpoint(world):
+    gate = world.service.hold()
     served = serve(world)
+    gate.wait_arrived()
+    verbose = served.control.ask("/readyz?verbose")
+    assert verbose.status == 503
+    assert {"[+]worker ok", "[-]file failed: it has not been written yet"} <= set(verbose.text.splitlines())
+    assert served.control.ask("/status").json()["file"] == {"written": False, "error": "it has not been written yet"}
+    gate.release()
     golden(served.mount)
-    assert served.control.ask("/readyz").status == 200
+    wait_until(lambda: served.control.ask("/readyz").status == 200, "readiness")
+    verbose = served.control.ask("/readyz?verbose").text.splitlines()
+    assert sorted(verbose) == ["[+]file ok", "[+]text ok", "[+]worker ok", "readyz check passed"]
+    assert served.control.ask("/status").json()["file"] == {"written": True, "error": None}
     text = other_roles(world)
     assert served.control.refresh().status == 200
     served.mount.wait_text(lambda now: now == text, "the new text")
@@ -379,6 +420,25 @@ def test_once(world):
     assert status == 0, folder.log()
     assert folder.read() == GOLDEN and os.listdir(folder.path) == ["config"]
     assert world.service.count == 1
+
+
+def test_once_waits_for_a_late_container(world):
+    world.tokens.refuse()
+    folder = world.prepare("--once", "--wait=60s")
+    folder.launch()
+    wait_until(lambda: "fetch_failed" in folder.log(), "the first try")
+    assert folder.process.poll() is None and os.listdir(folder.path) == []
+    world.tokens.accept()
+    assert folder.wait_exit(15) == 0, folder.log()
+    folder.process = None
+    assert folder.read() == GOLDEN
+
+
+@pytest.mark.parametrize("late, status, number", [("tokens", 4, 401), ("service", 5, 503)])
+def test_once_gives_up_after_the_wait(world, late, status, number):
+    getattr(world, late).refuse()
+    folder, got = once(world, "--wait=1200ms")
+    assert (got, code(folder.read()), body(folder.read())) == (status, number, ""), folder.log()
 
 
 @pytest.mark.parametrize("break_it, status, number", [

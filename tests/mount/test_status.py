@@ -22,7 +22,7 @@ SCHEMA = {
     "waiters": (INT,), "run_id": (STR, NULL), "workload_type": (STR, NULL),
     "token": {"source": (STR, NULL), "expires_at": (STR, NULL)},
     "endpoint": {"scheme": (STR, NULL), "host": (STR, NULL), "tls": (STR, NULL), "cert_expires_at": (STR, NULL)},
-    "kernel": {"protocol": (STR,)},
+    "kernel": {"protocol": (STR,)}, "file": (NULL,),
     "control": None, "metrics": None, "sandbox": None, "pid": (INT,), "written_at": (STR,),
 }
 ERROR = {"code": (STR,), "class": (STR,), "message": (STR,), "since": (STR,), "next_try_ms": (INT, NULL)}
