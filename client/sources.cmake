@@ -9,6 +9,7 @@ add_library(irsafs_client_lib STATIC
     client/doctor/host.c
     client/doctor/print.c
     client/doctor/walk.c
+    client/doctor/way.c
     client/echo.c
     client/fetch.c
     client/http.c

@@ -37,6 +37,13 @@ enum irsafs_life {
     IRSAFS_LIFE_SILENT, /* no answer in time */
 };
 
+/* How readers get the files: its mode. */
+enum irsafs_way {
+    IRSAFS_WAY_MOUNT, /* or not known */
+    IRSAFS_WAY_FD,
+    IRSAFS_WAY_FILE,
+};
+
 enum { IRSAFS_FINDINGS_MAX = 64 };
 
 struct irsafs_board {
@@ -48,6 +55,8 @@ struct irsafs_board {
     char files[PATH_MAX];      /* where FUSE is, or should be: the same, or .live in it */
     int mountpoint_errnum;     /* why it is not there; 0 */
     enum irsafs_life life;
+    enum irsafs_way way;
+    bool here; /* the irsafs of that way runs in this container, as far as can be seen */
     size_t n_layers, n_own_layers;
     struct irsafs_layer top;         /* when n_layers > 0 */
     char served[IRSAFS_MESSAGE_MAX]; /* mount point of the irsafs that answers; "": none does */

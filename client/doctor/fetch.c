@@ -65,6 +65,9 @@ void irsafs_doctor_rights(struct irsafs_doctor *d)
                           strerrordesc_np(errnum));
     } else if (root) {
         irsafs_board_ok(b, "what follows is checked as %u:%u (--worker-uid)", geteuid(), getegid());
+    } else if (b->here && b->way != IRSAFS_WAY_MOUNT) {
+        irsafs_board_ok(b, "what follows is checked as %u:%u, as irsafs does it", geteuid(),
+                        getegid());
     } else {
         irsafs_board_ok(b, "what follows is checked as %u:%u, irsafs has its --worker-uid",
                         geteuid(), getegid());

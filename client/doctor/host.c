@@ -16,6 +16,8 @@
 #define RESTART "restart the sidecar: a start of irsafs replaces the dead mount"
 #define MUTATION                                                                                   \
     "the mutation mounts the volume: restart its webhook (domsed), then start the run anew"
+#define NO_NEED_FILE "not needed: file mode"
+#define NO_NEED_FD   "not needed: fd mode, the driver has mounted it"
 #define PROPAGATE                                                                                  \
     "mountPropagation: HostToContainer on this container's volume mount, Bidirectional in the "    \
     "sidecar's"
@@ -85,12 +87,19 @@ void irsafs_doctor_survey(struct irsafs_doctor *d)
     if (is_handed(d, top)) {
         b->n_own_layers++;
         b->life = IRSAFS_LIFE_ALIVE;
+        b->way = IRSAFS_WAY_FD;
     } else if (top->ours) {
         b->life = IRSAFS_LIFE_SILENT; /* until it answers */
         int r = statx(AT_FDCWD, b->files, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &st);
         bool dead = r != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
         b->life = dead ? IRSAFS_LIFE_DEAD : IRSAFS_LIFE_ALIVE;
     }
+}
+
+/* Mode fd: in the container of irsafs nothing is seen of the mount, and nothing need be. */
+static bool is_elsewhere(const struct irsafs_board *b)
+{
+    return b->way == IRSAFS_WAY_FD && b->here && b->life == IRSAFS_LIFE_NONE;
 }
 
 /* ---- checks */
@@ -111,6 +120,14 @@ void irsafs_doctor_settings(struct irsafs_doctor *d)
 
 void irsafs_doctor_fuse(struct irsafs_doctor *d)
 {
+    if (d->board->way == IRSAFS_WAY_FILE) {
+        irsafs_board_ok(d->board, NO_NEED_FILE);
+        return;
+    }
+    if (d->board->way == IRSAFS_WAY_FD) {
+        irsafs_board_ok(d->board, "not needed: fd mode, the driver opens it");
+        return;
+    }
     IRSAFS_CLEANUP(irsafs_fd_closep) int fd = irsafs_fuse_open(0);
     if (fd >= 0) {
         irsafs_board_ok(d->board, "/dev/fuse opens");
@@ -139,13 +156,44 @@ static void explain_no_mount(const struct irsafs_board *b, char ret_text[192])
                        : "; its config is a plain file of somebody else");
 }
 
+/* Mode file: in place of a mount. */
+static void judge_folder(struct irsafs_board *b)
+{
+    struct stat st;
+    char config[PATH_MAX + 8];
+    (void)snprintf(config, sizeof(config), "%s/config", b->mountpoint);
+    int errnum = lstat(config, &st) == 0 ? 0 : errno;
+    if (b->here && faccessat(AT_FDCWD, b->mountpoint, W_OK | X_OK, AT_EACCESS) != 0) {
+        irsafs_board_note(b, IRSAFS_LEVEL_FAIL, irsafs_code_remedy(IRSAFS_E_NOT_WRITABLE),
+                          "file mode, but %.120s cannot be written as user %u: %s", b->mountpoint,
+                          (unsigned)geteuid(), strerrordesc_np(errno));
+    } else if (errnum != 0) {
+        irsafs_board_note(b, IRSAFS_LEVEL_FAIL,
+                          "see 'daemon', and that this container has the sidecar's volume",
+                          "file mode, but %.150s: %s", config, strerrordesc_np(errnum));
+    } else if (!S_ISREG(st.st_mode)) {
+        irsafs_board_note(b, IRSAFS_LEVEL_FAIL, "touch refresh: irsafs puts its file there",
+                          "file mode, but %.150s is no regular file", config);
+    } else {
+        irsafs_board_ok(b, NO_NEED_FILE "; %.150s is there", config);
+    }
+}
+
 void irsafs_doctor_mount(struct irsafs_doctor *d)
 {
     struct irsafs_board *b = d->board;
     char text[192];
+    if (is_elsewhere(b)) {
+        irsafs_board_ok(b, NO_NEED_FD " for the other containers");
+        return;
+    }
     if (b->mountpoint_errnum != 0) {
         irsafs_board_note(b, IRSAFS_LEVEL_FAIL, MUTATION, "%.150s: %s", b->mountpoint,
                           strerrordesc_np(b->mountpoint_errnum));
+        return;
+    }
+    if (b->way == IRSAFS_WAY_FILE) {
+        judge_folder(b);
         return;
     }
     switch (b->life) {
@@ -213,6 +261,16 @@ static void judge_status(struct irsafs_board *b, const json_t *doc, const char *
                     strcmp(state, "empty") == 0 ? ": nobody has looked at config yet" : "", source);
 }
 
+static void judge_file(struct irsafs_board *b, const json_t *file)
+{
+    const char *error = json_string_value(json_object_get(file, "error"));
+    if (error != NULL) {
+        irsafs_board_note(b, IRSAFS_LEVEL_WARN,
+                          "see that its folder has room and may be written to",
+                          "what it has is not in its file: %.150s", error);
+    }
+}
+
 static void judge_endpoint(struct irsafs_board *b, const json_t *control)
 {
     if (strcmp(text_of(control, "state"), "taken") == 0) {
@@ -242,6 +300,7 @@ void irsafs_doctor_daemon(struct irsafs_doctor *d)
     (void)snprintf(b->served, sizeof(b->served), "%s", text_of(doc, "mountpoint"));
     judge_status(b, doc,
                  source == IRSAFS_DAEMON_CONTROL ? "over its endpoint" : "through its mount");
+    judge_file(b, json_object_get(doc, "file"));
     judge_endpoint(b, json_object_get(doc, "control"));
     json_decref(doc);
 }
@@ -273,6 +332,14 @@ static bool find_mount_around(char path[PATH_MAX], struct irsafs_layer *ret_laye
 void irsafs_doctor_propagation(struct irsafs_doctor *d)
 {
     struct irsafs_board *b = d->board;
+    if (b->way == IRSAFS_WAY_FILE) {
+        irsafs_board_ok(b, NO_NEED_FILE);
+        return;
+    }
+    if (b->way == IRSAFS_WAY_FD && (b->here || b->life != IRSAFS_LIFE_NONE)) {
+        irsafs_board_ok(b, NO_NEED_FD);
+        return;
+    }
     if (b->life != IRSAFS_LIFE_NONE) {
         if (b->top.shared || b->top.follows) {
             irsafs_board_ok(b, "the mount is %s",
@@ -291,10 +358,11 @@ void irsafs_doctor_propagation(struct irsafs_doctor *d)
     struct irsafs_layer around = {.type = ""};
     (void)snprintf(path, sizeof(path), "%s", b->files);
     bool found = find_mount_around(path, &around);
-    irsafs_board_note(b, IRSAFS_LEVEL_FAIL, PROPAGATE,
-                      "irsafs serves %.100s, but not seen from this container%s", b->served,
-                      found && !around.follows && !around.shared ? ": its volume is private here"
-                                                                 : "");
+    irsafs_board_note(
+        b, IRSAFS_LEVEL_FAIL,
+        b->way == IRSAFS_WAY_FD ? "mount the driver's volume in this container" : PROPAGATE,
+        "irsafs serves %.100s, but not seen from this container%s", b->served,
+        found && !around.follows && !around.shared ? ": its volume is private here" : "");
 }
 
 /* ---- who may read and touch */
@@ -321,6 +389,10 @@ void irsafs_doctor_access(struct irsafs_doctor *d)
 {
     struct irsafs_board *b = d->board;
     struct statx st = {0};
+    if (is_elsewhere(b)) {
+        irsafs_board_note(b, IRSAFS_LEVEL_NOT_TRIED, "", "not tried: the files are elsewhere");
+        return;
+    }
     IRSAFS_CLEANUP(irsafs_fd_closep)
     int dir = open(b->files, O_PATH | O_DIRECTORY | O_CLOEXEC);
     IRSAFS_CLEANUP(irsafs_fd_closep)

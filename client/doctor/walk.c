@@ -17,6 +17,7 @@ enum place {
 
 enum {
     APART_MS = 1500,
+    WAY_MS = 2500,    /* asks for 2 s */
     DAEMON_MS = 4500, /* asks twice, 2 s each */
     FETCH_MS = 19000,
 };
@@ -134,6 +135,14 @@ static int survey(const void *arg, int fd)
     return 0;
 }
 
+static int find_way(const void *arg, int fd)
+{
+    const struct row *row = arg;
+    (void)fd;
+    irsafs_doctor_way(row->d);
+    return 0;
+}
+
 static void walk(struct irsafs_doctor *d)
 {
     struct irsafs_buf nothing = IRSAFS_BUF_INIT(1);
@@ -141,6 +150,9 @@ static void walk(struct irsafs_doctor *d)
     int errnum = irsafs_deadline_run(survey, &all, irsafs_clock_boot_ms() + APART_MS, &nothing);
     if (errnum != 0 && d->board->life == IRSAFS_LIFE_NONE) { /* else it hung in the mount itself */
         d->board->mountpoint_errnum = errnum;
+    }
+    if (d->board->life == IRSAFS_LIFE_NONE) {
+        (void)!irsafs_deadline_run(find_way, &all, irsafs_clock_boot_ms() + WAY_MS, &nothing);
     }
     d->identity_errnum = irsafs_deadline_run(irsafs_doctor_read_identity, d,
                                              irsafs_clock_boot_ms() + APART_MS, &d->identity);

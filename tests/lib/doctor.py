@@ -8,6 +8,8 @@ from typing import Optional
 
 from .program import Ran, check_output, client_of, run
 
+NAMES = ["settings", "fuse", "mount", "daemon", "propagation", "access", "rights", "labels", "token", "endpoint", "dns",
+         "tcp", "tls", "mapping", "clock", "web-identity", "aws-env"]
 LINE = re.compile(r"(OK  |WARN|FAIL|--  )  ([a-z-]+) +(\S.*)")
 
 
