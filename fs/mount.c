@@ -552,6 +552,7 @@ static void set_signals(void)
     for (size_t i = 0; i < IRSAFS_COUNT(awaited); i++) {
         (void)signal(awaited[i], SIG_DFL); /* ignored (nohup), it would not be seen */
     }
+    (void)signal(SIGCHLD, SIG_DFL); /* ignored, it would mean that nobody tells us of deaths */
 }
 
 /* Our environment may hold an API key, which is for the client: no core, no debugger and no look into
@@ -587,8 +588,8 @@ int irsafs_mount_main(int argc, char **argv)
     struct irsafs_logs logs = {.file = IRSAFS_APPLOG_INIT};
     struct irsafs_error err = {.code = IRSAFS_OK};
     enum irsafs_log_format format;
-    /* Ignored, which is inherited, it would mean that nobody tells us of deaths. */
-    (void)signal(SIGCHLD, SIG_DFL);
+    set_signals();
+    be_discreet();
     if (irsafs_log_format_parse(irsafs_env("IRSAFS_LOG_FORMAT"), &format) ||
         irsafs_log_format_parse("auto", &format)) {
         irsafs_log_set_format(format); /* for what is said of the flags */
@@ -603,8 +604,6 @@ int irsafs_mount_main(int argc, char **argv)
         code = prepare(&plan, &err);
     }
     if (code == IRSAFS_OK) {
-        set_signals();
-        be_discreet();
         code = serve(&plan, &logs, &err);
     }
     int status = code == IRSAFS_OK ? 0 : irsafs_log_end("irsafs", &err);

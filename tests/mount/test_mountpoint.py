@@ -9,7 +9,9 @@ import subprocess
 import pytest
 
 from lib.mount import mounts_at
+from lib.procs import children
 from lib.program import check_output, run, run_irsafs
+from lib.wait import wait_until
 from lib.world import GOLDEN
 
 ONE_LAYER = ["fuse.irsafs"]
@@ -86,6 +88,22 @@ def test_silent_mount_is_left_alone(world):
     finally:
         os.kill(first.worker, signal.SIGCONT)
     assert first.read() == GOLDEN
+
+
+def test_the_end_that_is_asked_for_before_the_mount_is_not_lost(world):
+    """As process 1 of a container irsafs would not even be ended by it."""
+    first = world.mount()
+    second = world.prepare(path=first.path)
+    worker = first.worker
+    os.kill(worker, signal.SIGSTOP)
+    second.launch()
+    wait_until(lambda: children(second.process.pid), "a look at the mount that is there")
+    second.process.send_signal(signal.SIGTERM)
+    first.kill()
+    os.kill(worker, signal.SIGKILL)
+    assert second.wait_exit() == 0
+    second.process = None
+    assert "stopping" in second.log() and mounts_at(first.path) == []
 
 
 def test_another_mount_is_a_directory_like_others(world):
