@@ -10,6 +10,7 @@
 #include "base/sandbox.h"
 #include "fs/client.h"
 #include "fs/mode.h"
+#include "fs/super/folder.h"
 #include "fs/super/mountpoint.h"
 #include "fs/super/receive.h"
 #include "fs/super/supervisor.h"
@@ -210,7 +211,7 @@ static const struct irsafs_option mount_options[] = {
      .env = "IRSAFS_ALLOW_NONEMPTY",
      .type = IRSAFS_OPT_FLAG,
      .offset = FIELD(allow_nonempty),
-     .help = "mount over a directory that is not empty"},
+     .help = "also in a directory that is not empty"},
     {.name = "worker-uid",
      .env = "IRSAFS_WORKER_UID",
      .type = IRSAFS_OPT_UINT,
@@ -446,6 +447,19 @@ static void copy_path(char *ret_to, size_t size, const char *from)
     ret_to[len] = '\0';
 }
 
+static enum irsafs_code prepare_place(struct plan *p, struct irsafs_error *err)
+{
+    enum irsafs_code code = irsafs_mountpoint_prepare(
+        p->wanted, p->layout, p->settings.allow_nonempty, p->mountpoint, err);
+    /* In mode file others may write in the folder while we serve it: only the first start can ask whose it is. */
+    if (code == IRSAFS_E_NOT_EMPTY && p->mode.mode == IRSAFS_MODE_FILE &&
+        irsafs_folder_is_known(p->wanted, (uid_t)p->settings.uid,
+                               (mode_t)p->settings.config_mode)) {
+        code = irsafs_mountpoint_prepare(p->wanted, p->layout, true, p->mountpoint, err);
+    }
+    return code;
+}
+
 /* Everything that can be refused before the mount is. What can still appear later (labels, token
  * file, CA) is no reason: `config` says what is missing until then. */
 static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
@@ -460,8 +474,7 @@ static enum irsafs_code prepare(struct plan *p, struct irsafs_error *err)
     if (p->mode.mode == IRSAFS_MODE_FD) {
         copy_path(p->mountpoint, sizeof(p->mountpoint), p->wanted); /* a name for messages */
     } else if (code == IRSAFS_OK) {
-        code = irsafs_mountpoint_prepare(p->wanted, p->layout, p->settings.allow_nonempty,
-                                         p->mountpoint, err);
+        code = prepare_place(p, err);
     }
     return code;
 }

@@ -13,6 +13,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#define CONFIG  "config"
 #define REFRESH "refresh"
 #define STATUS  "status"
 
@@ -20,10 +21,57 @@
  * without end can have of us. */
 enum { SETTLE_MS = 10 };
 
+enum { STATUS_MODE = 0444 };
+
 enum {
     TOUCHES = IN_ATTRIB | IN_MODIFY | IN_CLOSE_WRITE,
     CHANGES = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO, /* of names */
 };
+
+/* As irsafs makes its files: then they are those of an irsafs before this one. Owner and mode tell them from
+ * what people write. */
+static bool is_made_by_us(const struct stat *st, uid_t uid, mode_t mode)
+{
+    return S_ISREG(st->st_mode) && (st->st_mode & 07777) == mode &&
+           (st->st_uid == uid || st->st_uid == geteuid());
+}
+
+static bool is_known(int dir_fd, const char *name, uid_t uid, mode_t mode)
+{
+    struct stat st;
+    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_made_by_us(&st, uid, mode);
+}
+
+bool irsafs_folder_is_known(const char *path, uid_t uid, mode_t config_mode)
+{
+    IRSAFS_CLEANUP(irsafs_fd_closep) int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 &&
+           (is_known(fd, CONFIG, uid, config_mode) || is_known(fd, STATUS, uid, STATUS_MODE));
+}
+
+/* A text of somebody else is not lost by our first one. Whatever is no file is replaced or stays. */
+static enum irsafs_code
+spare(const struct irsafs_folder *f, const char *name, mode_t mode, struct irsafs_error *err)
+{
+    struct stat st;
+    if (fstatat(f->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
+        st.st_size == 0 || is_made_by_us(&st, f->uid, mode) ||
+        irsafs_volume_keep_aside(f->dir_fd, name)) {
+        return IRSAFS_OK;
+    }
+    return irsafs_error_set(err, IRSAFS_E_VOLUME, "move %s in the mount point aside: %s", name,
+                            strerrordesc_np(errno));
+}
+
+static enum irsafs_code
+spare_all(const struct irsafs_folder *f, mode_t config_mode, struct irsafs_error *err)
+{
+    enum irsafs_code code = spare(f, CONFIG, config_mode, err);
+    if (code == IRSAFS_OK && !f->once) {
+        code = spare(f, REFRESH, f->refresh_mode, err);
+    }
+    return code == IRSAFS_OK && !f->once ? spare(f, STATUS, STATUS_MODE, err) : code;
+}
 
 /* One that is as we make it, so that anybody may touch it. */
 static bool stat_refresh(const struct irsafs_folder *f, struct stat *ret)
@@ -88,12 +136,14 @@ enum irsafs_code irsafs_folder_open(struct irsafs_folder *f,
     f->refresh_mode = settings->refresh_mode;
     desk->dir_fd = f->dir_fd;
     desk->files[IRSAFS_PUBLISHED_CONFIG] =
-        (struct irsafs_desk_file){.name = "config", .mode = settings->config_mode};
-    desk->files[IRSAFS_PUBLISHED_STATUS] = (struct irsafs_desk_file){.name = STATUS, .mode = 0444};
-    if (!f->once) {
+        (struct irsafs_desk_file){.name = CONFIG, .mode = settings->config_mode};
+    desk->files[IRSAFS_PUBLISHED_STATUS] =
+        (struct irsafs_desk_file){.name = STATUS, .mode = STATUS_MODE};
+    enum irsafs_code code = spare_all(f, settings->config_mode, err);
+    if (code == IRSAFS_OK && !f->once) {
         watch(f);
     }
-    return IRSAFS_OK;
+    return code;
 }
 
 void irsafs_folder_notice(struct irsafs_folder *f, int64_t now_ms)

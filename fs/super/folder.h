@@ -29,9 +29,14 @@ struct irsafs_folder {
 };
 #define IRSAFS_FOLDER_INIT ((struct irsafs_folder){.dir_fd = -1, .watch_fd = -1})
 
+/* Whether an irsafs that gives its files this owner and mode has written here before: such a folder is not a
+ * person's own. */
+bool irsafs_folder_is_known(const char *path, uid_t uid, mode_t config_mode);
+
 /* In mode file: opens the folder, which must be one that we may write in, has the desk write into it, makes
- * `refresh` and watches it from now on. In other modes nothing. To be called with the rights that we keep.
- * Errors: NO_MOUNTPOINT, NOT_WRITABLE. */
+ * `refresh` and watches it from now on. What somebody else has written at one of our names moves to
+ * NAME.before-irsafs first. In other modes nothing. To be called with the rights that we keep. Errors:
+ * NO_MOUNTPOINT, NOT_WRITABLE, VOLUME. */
 enum irsafs_code irsafs_folder_open(struct irsafs_folder *folder,
                                     struct irsafs_desk *desk,
                                     const struct irsafs_worker_settings *settings,

@@ -148,8 +148,7 @@ static enum irsafs_code refuse(const char *what, const char *name, struct irsafs
                             strerrordesc_np(errno));
 }
 
-/* A file that somebody may have written by hand is not ours to delete. */
-static bool keep_aside(int dir_fd, const char *name)
+bool irsafs_volume_keep_aside(int dir_fd, const char *name)
 {
     char aside[NAME_SIZE];
     (void)snprintf(aside, sizeof(aside), "%s" ASIDE, name);
@@ -176,7 +175,7 @@ static bool make_room(int dir_fd, const char *name)
         return unlinkat(dir_fd, name, AT_REMOVEDIR) == 0;
     }
     bool written = S_ISREG(st.st_mode) && st.st_size > 0 && (st.st_mode & 0222U) != 0;
-    return !written || keep_aside(dir_fd, name);
+    return !written || irsafs_volume_keep_aside(dir_fd, name);
 }
 
 static bool leads_to(int dir_fd, const char *name, const char *target)

@@ -51,6 +51,10 @@ enum irsafs_code irsafs_volume_lay(int dir_fd,
                                    int *ret_live_fd,
                                    struct irsafs_error *err) IRSAFS_MUST_CHECK;
 
+/* A file that somebody may have written by hand is not ours to delete: gives it the next free one of the names
+ * NAME.before-irsafs and so on. False with errno. */
+bool irsafs_volume_keep_aside(int dir_fd, const char *name) IRSAFS_MUST_CHECK;
+
 /* Whether irsafs makes such a name in a mount point. */
 bool irsafs_volume_is_own(const char *name);
 

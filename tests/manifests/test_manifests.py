@@ -73,6 +73,7 @@ def check_sidecar(sidecar: dict, overlay: str) -> None:
         assert "--layout=subdir" in args
         assert mount_at(sidecar, "/var/run/.aws")["mountPropagation"] == "Bidirectional"
         return
+    assert ("--allow-nonempty" in args) == (mode == "file"), "`run` may write to the volume"
     assert "privileged" not in privileges and privileges["capabilities"] == {"drop": ["ALL"]}
     assert privileges["runAsUser"] == 65534 and privileges["allowPrivilegeEscalation"] is False
     assert not any(m.get("mountPropagation") == "Bidirectional" for m in sidecar["volumeMounts"])

@@ -300,6 +300,61 @@ def test_container_starts_again_over_its_own_files(world):
     assert sorted(os.listdir(folder.path)) == ["config", "refresh", "status"]
 
 
+def test_container_starts_again_beside_files_of_the_user(world):
+    """The volume is writable for `run`: what lies there must not keep the sidecar from starting again."""
+    folder = world.mount()
+    golden(folder)
+    assert run_as_user(["sh", "-c", 'echo keys > "$1/credentials"', "sh", folder.path]).code == 0
+    for end in (folder.kill, folder.stop):
+        end()
+        folder.start()
+        golden(folder)
+    assert sorted(os.listdir(folder.path)) == ["config", "credentials", "refresh", "status"]
+    assert run_as_user(["sh", "-c", 'rm -f "$1/config"; echo mine > "$1/config"', "sh", folder.path]).code == 0
+    folder.kill()
+    folder.start()
+    golden(folder)
+    assert (folder.path / "config.before-irsafs").read_text() == "mine\n"
+    assert (folder.path / "credentials").read_text() == "keys\n"
+    assert "file_moved_aside from=config to=config.before-irsafs" in folder.log()
+
+
+def test_folder_of_a_person_is_refused(world):
+    path = world.folder / "home"
+    path.mkdir()
+    for file in ("config", "credentials"):
+        (path / file).write_text("mine\n")
+    folder = world.prepare(path=path)
+    folder.launch()
+    assert folder.wait_exit() == 9
+    folder.process = None
+    assert "IRSAFS-E905" in folder.log() and "credentials" in folder.log() and "--allow-nonempty" in folder.log()
+    assert {file.name: file.read_text() for file in path.iterdir()} == {"config": "mine\n", "credentials": "mine\n"}
+    folder = world.mount("--allow-nonempty", path=path)
+    golden(folder)
+    assert (path / "config.before-irsafs").read_text() == (path / "credentials").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o400])
+def test_files_of_a_person_at_our_names_move_aside(world, mode):
+    path = world.folder / "home"
+    path.mkdir()
+    mine = {"config": "mine", "refresh": "mine", "status": "{}"}
+    for file, text in mine.items():
+        (path / file).write_text(text)
+        (path / file).chmod(mode)
+    folder = world.mount(path=path)
+    golden(folder)
+    folder.stop()
+    assert sorted(os.listdir(path)) == ["config", *(f"{file}.before-irsafs" for file in mine)]
+    for file, text in mine.items():
+        kept = path / f"{file}.before-irsafs"
+        assert kept.read_text() == text and kept.stat().st_mode & 0o7777 == mode
+    folder.start()                     # its own config is no reason
+    golden(folder)
+    assert sorted(os.listdir(path)) == sorted([*mine, *(f"{file}.before-irsafs" for file in mine)])
+
+
 def test_readers_never_see_a_torn_or_empty_file(world):
     texts = {GOLDEN, render([*GOLDEN_ROLES, role("one-more")])}
     folder = world.mount("--min-refresh=0s")
@@ -439,6 +494,17 @@ def test_once_gives_up_after_the_wait(world, late, status, number):
     getattr(world, late).refuse()
     folder, got = once(world, "--wait=1200ms")
     assert (got, code(folder.read()), body(folder.read())) == (status, number, ""), folder.log()
+
+
+def test_once_keeps_what_a_person_wrote(world):
+    path = world.folder / "home"
+    path.mkdir()
+    (path / "config").write_text("mine")
+    folder = world.prepare("--once", path=path)
+    folder.launch()
+    assert folder.wait_exit(15) == 0, folder.log()
+    folder.process = None
+    assert folder.read() == GOLDEN and (path / "config.before-irsafs").read_text() == "mine"
 
 
 @pytest.mark.parametrize("break_it, status, number", [
