@@ -40,7 +40,13 @@ static void explain_no_identity(struct irsafs_doctor *d)
 {
     const char *path = d->client.web_identity_token_file;
     char reason[IRSAFS_FILE_REASON_SIZE];
-    if (d->identity_errnum == ENOENT || d->identity_errnum == ENOTDIR) {
+    bool missing = d->identity_errnum == ENOENT || d->identity_errnum == ENOTDIR;
+    if (missing && d->board->sidecar) {
+        irsafs_board_note(d->board, IRSAFS_LEVEL_NOT_TRIED, "",
+                          "not tried: irsafs does not use it, ask where SDKs run");
+        return;
+    }
+    if (missing) {
         char remedy[256];
         (void)snprintf(
             remedy, sizeof(remedy),
@@ -283,6 +289,11 @@ void irsafs_doctor_aws(struct irsafs_doctor *d)
     const char *config = irsafs_env("AWS_CONFIG_FILE");
     char own[PATH_MAX];
     size_t before = b->n;
+    if (b->sidecar) {
+        irsafs_board_note(b, IRSAFS_LEVEL_NOT_TRIED, "",
+                          "not tried: no SDK runs in the container of irsafs, ask where they do");
+        return;
+    }
     if (config == NULL && !is_config_of(default_file("config", own), b->mountpoint)) {
         irsafs_board_note(b, IRSAFS_LEVEL_WARN, set_it,
                           "AWS_CONFIG_FILE is not set: SDKs read ~/.aws/config");

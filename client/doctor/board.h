@@ -56,7 +56,8 @@ struct irsafs_board {
     int mountpoint_errnum;     /* why it is not there; 0 */
     enum irsafs_life life;
     enum irsafs_way way;
-    bool here; /* the irsafs of that way runs in this container, as far as can be seen */
+    bool sidecar; /* this container is that of irsafs: no SDK runs in it */
+    bool here;    /* the irsafs of that way runs in this container, as far as can be seen */
     size_t n_layers, n_own_layers;
     struct irsafs_layer top;         /* when n_layers > 0 */
     char served[IRSAFS_MESSAGE_MAX]; /* mount point of the irsafs that answers; "": none does */

@@ -34,7 +34,8 @@ struct irsafs_doctor {
 /* host.c: this container and its mount */
 void irsafs_doctor_survey(struct irsafs_doctor *d); /* no check: fills the facts about the mount */
 void irsafs_doctor_way(
-    struct irsafs_doctor *d); /* no check: where no mount is seen, way and here */
+    struct irsafs_doctor *d);        /* no check: where no mount is seen, way and here */
+bool irsafs_doctor_is_sidecar(void); /* whether irsafs is the first process of this container */
 void irsafs_doctor_settings(struct irsafs_doctor *d);
 void irsafs_doctor_fuse(struct irsafs_doctor *d);
 void irsafs_doctor_mount(struct irsafs_doctor *d);

@@ -60,6 +60,7 @@ void irsafs_doctor_survey(struct irsafs_doctor *d)
     struct irsafs_layer layers[IRSAFS_LAYERS_MAX];
     char given[PATH_MAX];
     struct statx st;
+    b->sidecar = irsafs_doctor_is_sidecar();
     irsafs_daemon_mountpoint(d->request->daemon, given);
     (void)snprintf(b->mountpoint, sizeof(b->mountpoint), "%s", given);
     (void)snprintf(b->files, sizeof(b->files), "%s", given);

@@ -26,6 +26,11 @@ static bool is_irsafs(int64_t pid)
            memcmp(name.data, "irsafs\n", 7) == 0;
 }
 
+bool irsafs_doctor_is_sidecar(void)
+{
+    return is_irsafs(1);
+}
+
 /* What irsafs says of itself counts; without it, what the container's variables make of it. */
 void irsafs_doctor_way(struct irsafs_doctor *d)
 {

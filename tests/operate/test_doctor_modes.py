@@ -2,7 +2,9 @@
 """`doctor` where there is no mount, or none that irsafs itself can see: modes file and fd."""
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 
 import pytest
 
@@ -10,6 +12,8 @@ from lib import endpoint
 from lib.csi import Driver, FdMount, good
 from lib.doctor import NAMES, inside
 from lib.files import Folder
+from lib.mount import Mount
+from lib.procs import children
 from lib.program import CLIENT, USER, public
 from lib.wait import wait_until
 
@@ -88,3 +92,29 @@ def test_fd_mode(pod, variables):
     assert found.says("OK", "fuse", "not needed") and found.says("OK", "propagation", "not needed")
     assert found.says("--", "access", "the files are elsewhere") and found.code == 0
     mount.stop()
+
+
+@pytest.mark.parametrize("kind", [Mount, Folder])
+def test_where_no_sdk_runs(file_pod, kind):
+    """The container of irsafs has neither the token of the programs nor their variables, and needs none."""
+    file_pod.point.mkdir()
+    file_pod.identity.unlink()
+    sidecar = kind(file_pod.point, ["--prefetch"], file_pod.env, file_pod.world.secrets)
+    sidecar.arguments = ["unshare", "--pid", "--fork", "--mount-proc", "--propagation=unchanged", *sidecar.arguments]
+    sidecar.launch()
+    control = f"--control={file_pod.env['IRSAFS_CONTROL']}"
+    try:
+        wait_until(lambda: '"fetched"' in sidecar.log() or " fetched " in sidecar.log(), "a text")
+        wait_until(sidecar.config.exists, "config")
+        first = children(sidecar.process.pid)[0]
+        found = file_pod.doctor(
+            control, f"--mountpoint={file_pod.point}", drop=("AWS_CONFIG_FILE", "AWS_EC2_METADATA_DISABLED"),
+            prefix=("nsenter", f"--target={first}", "--pid", "--mount", "--"))
+        assert found.code == 0, found.text
+        assert {f.name for f in found.findings if f.level != "OK"} == {"web-identity", "aws-env"}, found.text
+        assert found.says("--", "web-identity", "ask where SDKs run")
+        assert file_pod.doctor(control).says("FAIL", "web-identity", "no projected token")
+    finally:
+        os.kill(children(sidecar.process.pid)[0], signal.SIGTERM)
+        assert sidecar.wait_exit() == 0
+        sidecar.process = None
