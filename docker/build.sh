@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the image with docker, podman or buildah, whichever is there.
+# Builds the image with docker (which needs buildx), podman or buildah: the first that works.
 #   docker/build.sh [--tool docker|podman|buildah] [--arch amd64|arm64] [--base IMAGE] [--tag NAME] [--output DIR]
 #                   [--no-cache]
 # Leaves the image in the tool's store as irsafs:VERSION, and in DIR (build/image) an archive for `load` and the SBOM,
@@ -22,12 +22,17 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 
+# A docker without a daemon, or without BuildKit, is no reason not to take the next one.
+works() {
+    command -v "$1" >/dev/null || return 1
+    [ "$1" != docker ] || { docker info && docker buildx version; } >/dev/null 2>&1
+}
 if [ -z "$tool" ]; then
-    for tool in docker podman buildah none; do ! command -v "$tool" >/dev/null || break; done
+    for tool in docker podman buildah none; do ! works "$tool" || break; done
 fi
 case $tool in
 docker | podman | buildah) ;;
-none) echo "build.sh: needs docker, podman or buildah" >&2; exit 1 ;;
+none) echo "build.sh: needs docker (its daemon, and buildx), podman or buildah" >&2; exit 1 ;;
 *) echo "build.sh: --tool is docker, podman or buildah, not '$tool'" >&2; exit 2 ;;
 esac
 case ${arch:=$(dpkg --print-architecture 2>/dev/null || uname -m)} in

@@ -223,6 +223,16 @@ done
     assert archive.with_name(archive.name.removesuffix("tar") + "spdx.json").read_bytes() == image.sbom.read_bytes()
 
 
+def test_a_docker_that_cannot_build_is_passed_over(tmp_path):
+    """A command line without a daemon or without buildx, as on many machines: podman is asked."""
+    for tool, script in (("docker", "exit 1"), ("podman", f"echo \"$1\" >>{tmp_path}/said; exit 7")):
+        (tmp_path / tool).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / tool).chmod(0o755)
+    env = environment(PATH=f"{tmp_path}:{os.environ['PATH']}", SOURCE_DATE_EPOCH="1700000000")
+    ran = run([BUILD, "--output", tmp_path / "out"], env)
+    assert ran.code == 7 and (tmp_path / "said").read_text() == "build\n", ran.err
+
+
 @pytest.mark.parametrize("args,words", [
     (["--tool", "kaniko"], "docker, podman or buildah"), (["--arch", "mips"], "amd64 or arm64"),
     (["--frob"], "unknown argument '--frob'"), (["--tag"], "--tag wants a value"),
