@@ -42,6 +42,8 @@ def test_in_mode_file_the_next_refresh_replaces_it(world):
     folder = world.mount("--min-refresh=0s")
     folder.wait_text(lambda text: text == GOLDEN, "the text")
     mine = folder.path / "mine"
+    ran = run_as_user([*WRITE, folder.config])
+    assert ran.code != 0 and "PermissionError: [Errno 13]" in ran.err          # nobody can write into it
     mine.write_text("[profile mine]\n")
     mine.rename(folder.config)
     assert folder.read() == "[profile mine]\n"
