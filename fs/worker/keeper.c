@@ -10,7 +10,7 @@ enum { RETRY_MS = 1000 };
 
 void irsafs_keeper_init(struct irsafs_keeper *k, struct irsafs_block *block)
 {
-    *k = (struct irsafs_keeper){.config = {.file = IRSAFS_PUBLISHED_CONFIG}};
+    *k = (struct irsafs_keeper){.config = {.file = IRSAFS_PUBLISHED_CONFIG}, .retry_ms = INT64_MAX};
     if (block->head.settings.mode == IRSAFS_MODE_MOUNT &&
         block->head.settings.layout == IRSAFS_LAYOUT_SUBDIR) {
         k->config.publication = &block->publications[IRSAFS_PUBLISHED_CONFIG];
@@ -36,8 +36,12 @@ void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, 
 {
     struct irsafs_view v = irsafs_core_view(core, now_ms);
     uint64_t number = wanted(&v);
-    if (k->config.publication == NULL || number == 0 || number == k->config.published ||
-        (number == k->tried && now_ms < k->retry_ms)) {
+    if (number == 0 || number == k->config.published) {
+        k->tried = 0;
+        k->retry_ms = INT64_MAX;
+        return;
+    }
+    if (k->config.publication == NULL || (number == k->tried && now_ms < k->retry_ms)) {
         return;
     }
     char when[IRSAFS_RFC3339_SIZE];
@@ -60,7 +64,7 @@ void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, 
 
 int64_t irsafs_keeper_next_ms(const struct irsafs_keeper *k)
 {
-    return k->config.errnum != 0 && k->config.asked == 0 ? k->retry_ms : INT64_MAX;
+    return k->config.asked == 0 ? k->retry_ms : INT64_MAX;
 }
 
 void irsafs_keeper_answered(struct irsafs_keeper *k, const struct irsafs_order *order)

@@ -12,8 +12,8 @@
 
 struct irsafs_keeper {
     struct irsafs_publisher config; /* publication NULL: another layout, nothing is kept */
-    uint64_t tried;                 /* number of the text that was asked for last */
-    int64_t retry_ms;
+    uint64_t tried;   /* number of the text that was asked for last, as long as it is wanted */
+    int64_t retry_ms; /* when to ask for it again; INT64_MAX: no need */
 };
 
 void irsafs_keeper_init(struct irsafs_keeper *keeper, struct irsafs_block *block);
