@@ -67,7 +67,7 @@ struct irsafs_order {
     uint32_t listener;   /* LISTEN: enum irsafs_listening */
     uint32_t file;       /* PUBLISH, PUBLISHED: enum irsafs_published */
     uint32_t length;     /* PUBLISH */
-    uint64_t number;     /* PUBLISH, PUBLISHED: of the text; another text has another one */
+    uint64_t number;     /* PUBLISH, PUBLISHED: of the text, for the worker that asks */
 };
 
 #endif

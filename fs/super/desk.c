@@ -15,6 +15,16 @@ static bool same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+/* FNV-1a. */
+static uint64_t digest_of(const char *bytes, size_t len)
+{
+    uint64_t digest = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < len; i++) {
+        digest = (digest ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return digest;
+}
+
 static bool is_untouched(const struct irsafs_desk *desk, const struct irsafs_desk_file *file)
 {
     struct stat now;
@@ -33,7 +43,8 @@ static int write_file(struct irsafs_desk *desk,
     if (order->length > sizeof(publication->bytes)) {
         return EMSGSIZE;
     }
-    if (file->number != 0 && file->number == order->number && is_untouched(desk, file)) {
+    uint64_t digest = digest_of(publication->bytes, order->length);
+    if (file->is_written && file->digest == digest && is_untouched(desk, file)) {
         return 0;
     }
     int errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
@@ -43,7 +54,8 @@ static int write_file(struct irsafs_desk *desk,
         errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
                                    desk->uid, desk->gid, file->mode, &file->written);
     }
-    file->number = errnum == 0 ? order->number : 0;
+    file->is_written = errnum == 0;
+    file->digest = digest;
     return errnum;
 }
 
@@ -104,12 +116,5 @@ void irsafs_desk_lay(struct irsafs_desk *desk,
         desk->files[IRSAFS_PUBLISHED_CONFIG].name = "config";
         desk->files[IRSAFS_PUBLISHED_CONFIG].mode = settings->config_mode;
         irsafs_desk_expire(desk, settings);
-    }
-}
-
-void irsafs_desk_forget(struct irsafs_desk *desk)
-{
-    for (size_t i = 0; i < IRSAFS_PUBLICATIONS; i++) {
-        desk->files[i].number = 0;
     }
 }

@@ -5,17 +5,20 @@
 #include "fs/shared/block.h"
 #include "fs/shared/handed.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
 /* Where the supervisor makes files of what the worker publishes: a directory, and a name for each. It does
- * not look into the bytes. */
+ * not look into the bytes, but for a digest. */
 
 struct irsafs_desk_file {
     const char *name; /* NULL: publications of this one are not wanted */
     mode_t mode;
-    uint64_t number;     /* of the text in the file; 0: none */
+    bool is_written; /* by us; then: */
+    uint64_t
+        digest; /* of the text. A worker's number may come again: it was killed before it committed */
     struct stat written; /* the file as we left it */
     int errnum;          /* why the last one was not written, or 0 */
 };
@@ -45,8 +48,5 @@ void irsafs_desk_lay(struct irsafs_desk *desk,
  * us. */
 void irsafs_desk_expire(const struct irsafs_desk *desk,
                         const struct irsafs_worker_settings *settings);
-
-/* What the numbers stood for is over: a new connection counts anew. */
-void irsafs_desk_forget(struct irsafs_desk *desk);
 
 #endif

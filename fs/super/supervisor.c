@@ -274,7 +274,6 @@ static void take_down(struct supervisor *s)
     irsafs_flight_let_go(&s->flight);
     s->flight = (struct irsafs_flight){.text_fd = -1, .report_fd = -1};
     irsafs_connection_close(&s->connection);
-    irsafs_desk_forget(&s->desk);
 }
 
 /* No worker makes progress on this connection: readers get an error, and a new one is made. */
