@@ -425,8 +425,8 @@ static enum irsafs_code parse(struct plan *p, int argc, char **argv, struct irsa
         code = parse_listeners(&p->settings, p->listeners, err);
     }
     if (code == IRSAFS_OK) {
-        code = parse_layout(p->mode.mode == IRSAFS_MODE_MOUNT ? p->settings.layout : "root",
-                            &p->layout, err);
+        code = parse_layout(p->settings.layout, &p->layout, err);
+        p->layout = p->mode.mode == IRSAFS_MODE_MOUNT ? p->layout : IRSAFS_LAYOUT_ROOT;
     }
     return code == IRSAFS_OK
                ? parse_kernel_features(p->settings.kernel_features, &p->epoch_allowed, err)

@@ -73,5 +73,8 @@ def test_what_is_asked_for_is_not_searched(world):
 def test_a_typo_is_named():
     ran = run_irsafs(["mount", "--mode=automatic"])
     assert ran.code == 2 and "mount, fd, file or auto" in ran.err
+    for mode in ("mount", "file"):
+        ran = run_irsafs(["mount", f"--mode={mode}", "--layout=sub"])
+        assert ran.code == 2 and "root or subdir" in ran.err
     ran = run_irsafs(["mount", AUTO, "--once"])
     assert ran.code == 2 and "--once" in ran.err
