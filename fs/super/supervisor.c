@@ -301,6 +301,7 @@ static void give_up(struct supervisor *s)
     }
     enum irsafs_code code = irsafs_connection_open(&s->connection, s->settings->worker, s->err);
     if (code != IRSAFS_OK) {
+        s->desk.dir_fd = -1; /* perhaps it was closed, and its number is another file's by now */
         end(s, code);
         return;
     }
