@@ -32,12 +32,14 @@ static int make_temporary(int dir_fd, const char *name, char ret_name[NAME_SIZE]
     return -1;
 }
 
-static bool fill(int fd, const void *bytes, size_t len, uid_t uid, gid_t gid, mode_t mode)
+static bool
+fill(int fd, const void *bytes, size_t len, const struct irsafs_copy_attributes *attributes)
 {
-    if (!irsafs_write_all(fd, bytes, len) || fchmod(fd, mode) != 0) {
+    if (!irsafs_write_all(fd, bytes, len) || fchmod(fd, attributes->mode) != 0) {
         return false;
     }
-    (void)!fchown(fd, uid, gid); /* last, it may cost us the right to the rest; or it fails */
+    (void)!fchown(fd, attributes->uid,
+                  attributes->gid); /* last, it may cost us the right to the rest; or it fails */
     return true;
 }
 
@@ -65,9 +67,7 @@ static int try_to_write(int dir_fd,
                         const char *name,
                         const void *bytes,
                         size_t len,
-                        uid_t uid,
-                        gid_t gid,
-                        mode_t mode,
+                        const struct irsafs_copy_attributes *attributes,
                         struct stat *ret)
 {
     char temporary[NAME_SIZE];
@@ -76,9 +76,14 @@ static int try_to_write(int dir_fd,
     if (fd < 0) {
         return errno;
     }
-    bool good = fill(fd, bytes, len, uid, gid, mode) && fstat(fd, &ours) == 0;
+    bool good = fill(fd, bytes, len, attributes) && fstat(fd, &ours) == 0;
     int saved_errno = errno;
-    (void)irsafs_fd_close(fd); /* before it has its name: who watches that hears of one event */
+    /* Before it has its name: who watches that hears of one event. A file system of the network may say only
+     * here that it has no room. */
+    if (close(fd) != 0 && good) {
+        good = false;
+        saved_errno = errno;
+    }
     if (good && move(dir_fd, temporary, name)) {
         return is_ours(dir_fd, name, &ours, ret) ? 0 : ESTALE;
     }
@@ -91,14 +96,12 @@ int irsafs_copy_write(int dir_fd,
                       const char *name,
                       const void *bytes,
                       size_t len,
-                      uid_t uid,
-                      gid_t gid,
-                      mode_t mode,
+                      const struct irsafs_copy_attributes *attributes,
                       struct stat *ret)
 {
     int errnum = ESTALE;
     for (int i = 0; i < TRIES && (errnum == ESTALE || errnum == ENOENT); i++) {
-        errnum = try_to_write(dir_fd, name, bytes, len, uid, gid, mode, ret);
+        errnum = try_to_write(dir_fd, name, bytes, len, attributes, ret);
     }
     return errnum;
 }

@@ -10,6 +10,12 @@
 
 #define IRSAFS_COPY_PREFIX ".irsafs." /* of the names of temporary files */
 
+struct irsafs_copy_attributes {
+    uid_t uid;
+    gid_t gid;
+    mode_t mode;
+};
+
 /* Makes these bytes the regular file `name` (no slash) of the directory: a temporary file beside it, then
  * rename(2), so that nobody ever sees a part of it. Whatever has the name, a symlink or a FIFO too, is
  * replaced and never followed or opened; an empty directory is removed, one that is not empty is EISDIR
@@ -24,9 +30,7 @@ int irsafs_copy_write(int dir_fd,
                       const char *name,
                       const void *bytes,
                       size_t len,
-                      uid_t uid,
-                      gid_t gid,
-                      mode_t mode,
+                      const struct irsafs_copy_attributes *attributes,
                       struct stat *ret) IRSAFS_MUST_CHECK;
 
 #endif

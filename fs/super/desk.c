@@ -47,12 +47,13 @@ static int write_file(struct irsafs_desk *desk,
     if (file->is_written && file->digest == digest && is_untouched(desk, file)) {
         return 0;
     }
+    const struct irsafs_copy_attributes attributes = {desk->uid, desk->gid, file->mode};
     int errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
-                                   desk->uid, desk->gid, file->mode, &file->written);
+                                   &attributes, &file->written);
     if (errnum != 0 && order->code != 0) {
         (void)unlinkat(desk->dir_fd, file->name, 0); /* which may also make the room */
         errnum = irsafs_copy_write(desk->dir_fd, file->name, publication->bytes, order->length,
-                                   desk->uid, desk->gid, file->mode, &file->written);
+                                   &attributes, &file->written);
     }
     file->is_written = errnum == 0;
     file->digest = digest;

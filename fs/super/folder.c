@@ -19,7 +19,7 @@
 
 /* touch(1) and `echo >` are two events or three: they are one touch. Also the most that who touches
  * without end can have of us. */
-enum { SETTLE_MS = 10 };
+enum { SETTLE_MS = 10, READS_IN_A_ROW = 32 };
 
 enum { STATUS_MODE = 0444 };
 
@@ -55,7 +55,7 @@ spare(const struct irsafs_folder *f, const char *name, mode_t mode, struct irsaf
 {
     struct stat st;
     if (fstatat(f->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
-        st.st_size == 0 || is_made_by_us(&st, f->uid, mode) ||
+        st.st_size == 0 || is_made_by_us(&st, f->refresh.uid, mode) ||
         irsafs_volume_keep_aside(f->dir_fd, name)) {
         return IRSAFS_OK;
     }
@@ -68,7 +68,7 @@ spare_all(const struct irsafs_folder *f, mode_t config_mode, struct irsafs_error
 {
     enum irsafs_code code = spare(f, CONFIG, config_mode, err);
     if (code == IRSAFS_OK && !f->once) {
-        code = spare(f, REFRESH, f->refresh_mode, err);
+        code = spare(f, REFRESH, f->refresh.mode, err);
     }
     return code == IRSAFS_OK && !f->once ? spare(f, STATUS, STATUS_MODE, err) : code;
 }
@@ -77,13 +77,12 @@ spare_all(const struct irsafs_folder *f, mode_t config_mode, struct irsafs_error
 static bool stat_refresh(const struct irsafs_folder *f, struct stat *ret)
 {
     return fstatat(f->dir_fd, REFRESH, ret, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret->st_mode) &&
-           (ret->st_mode & 07777) == f->refresh_mode && ret->st_nlink == 1;
+           (ret->st_mode & 07777) == f->refresh.mode && ret->st_nlink == 1;
 }
 
 static void make_refresh(struct irsafs_folder *f)
 {
-    int errnum =
-        irsafs_copy_write(f->dir_fd, REFRESH, "", 0, f->uid, f->gid, f->refresh_mode, &f->seen);
+    int errnum = irsafs_copy_write(f->dir_fd, REFRESH, "", 0, &f->refresh, &f->seen);
     if (errnum != 0 && errnum != f->errnum) {
         irsafs_log(IRSAFS_LOG_ERROR, "file_not_written", IRSAFS_LOG_TEXT("file", REFRESH),
                    IRSAFS_LOG_TEXT("error", strerrordesc_np(errnum)),
@@ -131,9 +130,10 @@ enum irsafs_code irsafs_folder_open(struct irsafs_folder *f,
                                 path, (unsigned)geteuid(), strerrordesc_np(errno));
     }
     f->once = settings->once;
-    f->uid = desk->uid = settings->uid;
-    f->gid = desk->gid = settings->gid;
-    f->refresh_mode = settings->refresh_mode;
+    f->refresh =
+        (struct irsafs_copy_attributes){settings->uid, settings->gid, settings->refresh_mode};
+    desk->uid = settings->uid;
+    desk->gid = settings->gid;
     desk->dir_fd = f->dir_fd;
     desk->files[IRSAFS_PUBLISHED_CONFIG] =
         (struct irsafs_desk_file){.name = CONFIG, .mode = settings->config_mode};
@@ -149,8 +149,10 @@ enum irsafs_code irsafs_folder_open(struct irsafs_folder *f,
 void irsafs_folder_notice(struct irsafs_folder *f, int64_t now_ms)
 {
     _Alignas(struct inotify_event) char events[4096];
-    ssize_t n;
-    while ((n = read(f->watch_fd, events, sizeof(events))) > 0) {
+    ssize_t n = 0;
+    /* Who makes events faster than they are read does not keep us here. */
+    for (int i = 0; i < READS_IN_A_ROW && (n = read(f->watch_fd, events, sizeof(events))) > 0;
+         i++) {
         for (ssize_t at = 0; at < n;) {
             const struct inotify_event *e = (const struct inotify_event *)(void *)(events + at);
             bool lost = (e->mask & IN_Q_OVERFLOW) != 0;

@@ -5,6 +5,7 @@
 #include "base/attr.h"
 #include "base/error.h"
 #include "fs/shared/block.h"
+#include "fs/super/copy.h"
 #include "fs/super/desk.h"
 
 #include <stdbool.h>
@@ -19,9 +20,7 @@ struct irsafs_folder {
     int dir_fd;   /* -1: there is no folder */
     int watch_fd; /* inotify; -1: none is to be had, then the file is looked at once a second */
     bool once;    /* without a `refresh`: nobody could answer a touch */
-    uid_t uid;
-    gid_t gid;
-    mode_t refresh_mode;
+    struct irsafs_copy_attributes refresh;
     struct stat seen; /* `refresh` */
     bool touched;     /* since the last look */
     int64_t look_ms;  /* when to look at `refresh`; 0: not now */

@@ -231,7 +231,8 @@ static enum irsafs_code lay_file(int live_fd,
     if (is_good(live_fd, name, len, mode)) {
         return IRSAFS_OK;
     }
-    errno = irsafs_copy_write(live_fd, name, text, len, owner->uid, owner->gid, mode, &ignored);
+    const struct irsafs_copy_attributes attributes = {owner->uid, owner->gid, mode};
+    errno = irsafs_copy_write(live_fd, name, text, len, &attributes, &ignored);
     return errno == 0 ? IRSAFS_OK : refuse("write to .live", name, err);
 }
 

@@ -61,11 +61,26 @@ static int tear_down(void **state)
     return left;
 }
 
+static bool close_fails;
+/* The linker's names. NOLINTBEGIN(bugprone-reserved-identifier) */
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+    int result = __real_close(fd);
+    if (close_fails) {
+        errno = EDQUOT;
+        return -1;
+    }
+    return result;
+}
+/* NOLINTEND(bugprone-reserved-identifier) */
+
 static int copy(const struct folder *f, const char *text)
 {
     struct stat st;
-    int errnum =
-        irsafs_copy_write(f->fd, "config", text, strlen(text), getuid(), getgid(), 0444, &st);
+    const struct irsafs_copy_attributes attributes = {getuid(), getgid(), 0444};
+    int errnum = irsafs_copy_write(f->fd, "config", text, strlen(text), &attributes, &st);
     assert_true(errnum != 0 || (S_ISREG(st.st_mode) && (size_t)st.st_size == strlen(text)));
     return errnum;
 }
@@ -106,6 +121,19 @@ static void writes_and_replaces(void **state)
     assert_int_equal(read(old, bytes, sizeof(bytes)), 4);
     assert_string_equal(bytes, "one\n"); /* an open handle keeps its text */
     (void)close(old);
+    assert_int_equal(count(f), 1);
+}
+
+/* As NFS does, which has not sent anything before. */
+static void is_not_written_where_close_fails(void **state)
+{
+    struct folder *f = *state;
+    assert_int_equal(copy(f, "one\n"), 0);
+    close_fails = true;
+    int errnum = copy(f, "two\n");
+    close_fails = false;
+    assert_int_equal(errnum, EDQUOT);
+    assert_holds(f, "config", "one\n");
     assert_int_equal(count(f), 1);
 }
 
@@ -266,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(writes_and_replaces),
+        TEST(is_not_written_where_close_fails),
         TEST(replaces_and_never_follows),
         TEST(replaces_an_empty_folder_only),
         TEST(is_not_stopped_by_what_lies_in_its_way),
