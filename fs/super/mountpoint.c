@@ -171,7 +171,7 @@ static enum irsafs_code clear_layers(const struct spot *at, struct irsafs_error 
  * may not take it away. */
 static enum irsafs_code clear_live(const char *path, struct irsafs_error *err)
 {
-    struct spot at;
+    struct spot at = {0};
     IRSAFS_CLEANUP(irsafs_fd_closep) int fd = irsafs_volume_open(path);
     if (fd < 0 || !find_spot(path, fd, IRSAFS_LAYOUT_SUBDIR, &at)) {
         return IRSAFS_OK;
