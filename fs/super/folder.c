@@ -140,7 +140,9 @@ enum irsafs_code irsafs_folder_open(struct irsafs_folder *f,
     desk->files[IRSAFS_PUBLISHED_STATUS] =
         (struct irsafs_desk_file){.name = STATUS, .mode = STATUS_MODE};
     enum irsafs_code code = spare_all(f, settings->config_mode, err);
-    if (code == IRSAFS_OK && !f->once) {
+    if (code != IRSAFS_OK) {
+        f->dir_fd = desk->dir_fd = irsafs_fd_close(f->dir_fd); /* what lies there is not ours */
+    } else if (!f->once) {
         watch(f);
     }
     return code;

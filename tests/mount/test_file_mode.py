@@ -355,6 +355,21 @@ def test_files_of_a_person_at_our_names_move_aside(world, mode):
     assert sorted(os.listdir(path)) == sorted([*mine, *(f"{file}.before-irsafs" for file in mine)])
 
 
+def test_refused_start_takes_nothing_away(world):
+    """There is no name left to move `config` to."""
+    path = world.folder / "home"
+    path.mkdir()
+    names = ["config", "refresh", "status", "config.before-irsafs", *(f"config.before-irsafs.{i}" for i in range(2, 110))]
+    for name in names:
+        (path / name).write_text("mine\n")
+    folder = world.prepare(path=path)
+    folder.launch()
+    assert folder.wait_exit() == 9
+    folder.process = None
+    assert "IRSAFS-E910" in folder.log()
+    assert sorted(os.listdir(path)) == sorted(names)
+
+
 def test_readers_never_see_a_torn_or_empty_file(world):
     texts = {GOLDEN, render([*GOLDEN_ROLES, role("one-more")])}
     folder = world.mount("--min-refresh=0s")
