@@ -33,8 +33,7 @@
 struct irsafs_core_settings {
     int64_t ttl_ms, max_stale_ms, wait_ms, stale_wait_ms, fetch_timeout_ms, min_refresh_ms;
     bool prefetch;
-    bool
-        show_failure; /* who looks shall see the first failure, and wait for no container that is late */
+    bool show_failure;    /* the first one too: who looks waits for no container that is late */
     char mountpoint[256]; /* for the advice in the comment lines; cut when longer */
     uint32_t random_seed; /* jitter only */
     uint64_t first_ino;

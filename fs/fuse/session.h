@@ -40,8 +40,8 @@ enum irsafs_code irsafs_session_new(const struct irsafs_session_settings *settin
                                     struct irsafs_error *err) IRSAFS_MUST_CHECK;
 struct irsafs_session *irsafs_session_free(struct irsafs_session *session);
 
-/* To be done first, within the walls: rolls back what an earlier worker has not committed, and hears the kernel's FUSE_INIT, or the recorded one. Waits for the kernel for at most
- * five seconds. Errors: KERNEL (a feature is missing, or this libfuse answers otherwise than the one
+/* To be done first, within the walls: rolls back what an earlier worker has not committed, and hears the
+ * kernel's FUSE_INIT, or the recorded one. Waits for the kernel for at most five seconds. Errors: KERNEL (a feature is missing, or this libfuse answers otherwise than the one
  * that the kernel has heard), CONNECTION_LOST, FD_LOST (FUSE_INIT was somebody else's), IO. */
 enum irsafs_code irsafs_session_hello(struct irsafs_session *session,
                                       struct irsafs_error *err) IRSAFS_MUST_CHECK;

@@ -56,10 +56,10 @@ enum irsafs_order_type {
 
 struct irsafs_order {
     uint32_t type;
-    uint32_t
-        code; /* FAILED, DONE, LANDED (it could not be started): enum irsafs_code; LISTEN: an errno,
-                      or 0 when the socket comes along; PUBLISH: bool, where it cannot be written the
-                      old text must not stay; PUBLISHED: an errno or 0; LOG: a level */
+    /* FAILED, DONE, LANDED (it could not be started): enum irsafs_code; LISTEN: an errno, or 0 when the
+     * socket comes along; PUBLISH: bool, where it cannot be written the old text must not stay; PUBLISHED: an
+     * errno or 0; LOG: a level */
+    uint32_t code;
     uint64_t flight;     /* START, LANDED, TAKEN */
     int64_t timeout_ms;  /* START */
     int32_t wait_status; /* LANDED: of waitpid(2) */

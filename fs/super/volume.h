@@ -22,7 +22,7 @@
 #define IRSAFS_VOLUME_LIVE ".live"
 
 struct irsafs_volume_owner {
-    uid_t uid; /* of the files below the mount, where we may give files away */
+    uid_t uid; /* of `refresh` and `status` below the mount, where we may give files away */
     gid_t gid;
     mode_t refresh_mode;
 };
