@@ -87,6 +87,7 @@ def test_killed_and_started_again(pod, world, restricted):
     sidecar = restricted().start()
     reader = pod.reader(read_only=False)
     wait_text(reader, GOLDEN)
+    reader.run("touch", f"{AWS}/credentials")          # what lies in the volume is no reason not to start again
     sidecar.kill()
     assert reader.read() == GOLDEN, "the file stays"
     text = one_role_more(world)

@@ -228,4 +228,6 @@ def test_exec_finds_the_programs(pod):
     for way in ("--startup", "--ready", "--live"):
         ran = sidecar.bundle.exec("irsafs", "probe", way)
         assert ran.code == 0, ran.err
+    ran = sidecar.bundle.exec("irsafs", "doctor")
+    assert ran.code == 0, ran.out.decode()             # docs/install.md: no FAIL in a container where all is well
     assert sidecar.bundle.exec("sh", "-c", "true").code != 0
