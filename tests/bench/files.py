@@ -56,6 +56,16 @@ def side_by_side(operation: str, stage: Stage, sides: Sides, plan: Plan, cost: f
     }
 
 
+def through_links(operation: str, stage: Stage, linked: Stage, plan: Plan, cost: float) -> dict:
+    """linked: a mount of layout subdir with the same text, whose names are links."""
+    labels = (*LABELS, "links")
+    targets = [*stage.targets(), f"links={linked.dirs['irsafs']}"]
+    seen = measured(operation, targets, labels, plan.file_rounds, plan.file_ops, 0, cost)
+    for of in (stage, linked):
+        of.check()
+    return seen
+
+
 def compare(operation: str, stage: Stage, rounds: int, ops: int, pause_us: int, cost: float) -> dict:
     found = measured(operation, stage.targets(), LABELS, rounds, ops, pause_us, cost)
     stage.check()
@@ -84,10 +94,10 @@ def measured(
     }
 
 
-def measure(small: Stage, large: Stage, sides: Optional[dict], plan: Plan) -> dict:
+def measure(small: Stage, large: Stage, linked: Stage, sides: Optional[dict], plan: Plan) -> dict:
     """Keys: operation and size; `sparse` is one operation every 2 ms, with cold CPU caches.
 
-    sides: Stage -> Sides, where there is a build before.
+    linked: as `small`, with layout subdir. sides: Stage -> Sides, where there is a build before.
     """
     cost = clock_cost(small)
     hot = [
@@ -104,6 +114,9 @@ def measure(small: Stage, large: Stage, sides: Optional[dict], plan: Plan) -> di
         "sparse": {
             name: compare(op, stage, max(plan.sparse_ops // 20, 1), 20, SPARSE_PAUSE_US, cost)
             for name, op, stage in hot[:4]
+        },
+        "links": {
+            name: through_links(op, small, linked, plan, cost) for name, op, stage in hot[:3] if stage is small
         },
         "sides": {
             name: side_by_side(op, stage, sides[stage], plan, cost) for name, op, stage in hot

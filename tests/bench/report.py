@@ -150,6 +150,17 @@ def files(of: dict) -> str:
     return table(head, rows)
 
 
+def links(of: dict) -> str:
+    rows = []
+    for name, seen in of.items():
+        times = [f"{seen[label]['ns']['median']:.0f}" for label in (*LABELS, "links")]
+        rows.append([name, *times, *(ratio(seen[label]["ratio"]) for label in ("links", SUBJECT, CONTROL))])
+    head = [
+        "ns, median", "tmpfs", "tmpfs again", "irsafs, root", "irsafs, subdir", "ratio, subdir", "ratio, root", "noise",
+    ]
+    return table(head, rows)
+
+
 def sides(of: Optional[dict]) -> str:
     if not of:
         return UNMEASURED
@@ -277,7 +288,7 @@ def report(result: dict) -> str:
         machine=machine(result["machine"], result["before"]),
         cpu=result["files"]["cpu"], clock_ns=f"{result['files']['clock_ns']:.0f}",
         files=files(result["files"]["hot"]), sparse=files(result["files"]["sparse"]),
-        sides=sides(result["files"]["sides"]),
+        sides=sides(result["files"]["sides"]), links=links(result["files"]["links"]),
         control_looks=f"{result['requests']['control']['looks']:,}",
         control_reads=f"{result['requests']['control']['daemon_reads']:,}", requests=requests(result["requests"]),
         settle_ms=SETTLE_MS, delay_ms=f"{result['refresh']['delay_ms']:.0f}",

@@ -94,12 +94,17 @@ class TimedService(Timed, MappingService):
         return dataclasses.replace(answer, body=self.text(self.count + 1)) if answer.status == 200 else answer
 
 
+def layout_flag(layout: str) -> list:
+    """None for the default, which the build before may not know by name."""
+    return [] if layout == "root" else [f"--layout={layout}"]
+
+
 class Stage:
     """Stand-ins, one mount and its copies; each stage has a folder of its own."""
 
     def __init__(
         self, folder: Path, size: int, authority: Optional[Authority] = None, program: Path = IRSAFS,
-        control: bool = False,
+        control: bool = False, layout: str = "root",
     ) -> None:
         self.folder = folder
         self.size = size
@@ -119,7 +124,7 @@ class Stage:
         self.dirs = {label: folder / label for label in LABELS}
         for directory in self.dirs.values():
             directory.mkdir(mode=0o755)
-        self.mount = Mount(self.dirs["irsafs"], list(ARGUMENTS), self.env, lambda: list(self.tokens.users))
+        self.mount = Mount(self.dirs["irsafs"], [*ARGUMENTS, *layout_flag(layout)], self.env, lambda: list(self.tokens.users))
         self.program = program         # of this build or of the one before
         self.mount.arguments[0] = str(program)
 
