@@ -38,8 +38,9 @@ fill(int fd, const void *bytes, size_t len, const struct irsafs_copy_attributes 
     if (!irsafs_write_all(fd, bytes, len) || fchmod(fd, attributes->mode) != 0) {
         return false;
     }
-    (void)!fchown(fd, attributes->uid,
-                  attributes->gid); /* last, it may cost us the right to the rest; or it fails */
+    /* One by one, since either may be refused; the user last, it may cost us the right to the rest. */
+    (void)!fchown(fd, (uid_t)-1, attributes->gid);
+    (void)!fchown(fd, attributes->uid, (gid_t)-1);
     return true;
 }
 

@@ -22,10 +22,10 @@ struct irsafs_copy_attributes {
  * or ENOTEMPTY. Others may have the right to write in the directory: what they do there costs them their own
  * files only.
  *
- * Owner and group become uid and gid where we may give files away, else they are ours. Returns 0, and in
- * *ret what the file is now, or an errno value; ESTALE: others were faster. Then what was there before is still there, and nothing beside it. Blocks on nothing but the
- * file system. A process that is killed meanwhile leaves `.irsafs.NAME.0` behind; the next call takes it
- * away. */
+ * Owner and group become uid and gid, each where we may give a file away so, else they are ours. Returns 0, and
+ * in *ret what the file is now, or an errno value; then what was there before is still there, and nothing
+ * beside it. ESTALE: others were faster. Blocks on nothing but the file system. A process that is killed
+ * meanwhile leaves `.irsafs.NAME.0` behind; the next call takes it away. */
 int irsafs_copy_write(int dir_fd,
                       const char *name,
                       const void *bytes,

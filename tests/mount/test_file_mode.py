@@ -433,6 +433,15 @@ def test_restricted_pod(world):
     folder.wait_text(lambda now: now == text, "the text of the next worker")
 
 
+def test_owner_and_group(world):
+    """A group of its own it can give a file to, and another user it cannot."""
+    as_member = ("setpriv", "--reuid=65534", "--regid=65534", "--groups=12574", "--bounding-set=-all", "--inh-caps=-all")
+    folder = world.mount("--uid=12574", "--gid=12574", prefix=as_member)
+    golden(folder)
+    for path in (folder.path / "config", folder.refresh):
+        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 12574), path
+
+
 def test_folder_that_cannot_be_written(world):
     folder = world.prepare("--sandbox=required", prefix=RESTRICTED)
     folder.path.chmod(0o755)
