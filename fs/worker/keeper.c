@@ -34,6 +34,9 @@ static uint64_t wanted(const struct irsafs_view *v)
 
 void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, int64_t now_ms)
 {
+    if (k->config.publication == NULL) {
+        return; /* layout root: there is no such file */
+    }
     struct irsafs_view v = irsafs_core_view(core, now_ms);
     uint64_t number = wanted(&v);
     if (number == 0 || number == k->config.published) {
@@ -41,7 +44,7 @@ void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, 
         k->retry_ms = INT64_MAX;
         return;
     }
-    if (k->config.publication == NULL || (number == k->tried && now_ms < k->retry_ms)) {
+    if (number == k->tried && now_ms < k->retry_ms) {
         return;
     }
     char when[IRSAFS_RFC3339_SIZE];
