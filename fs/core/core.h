@@ -225,7 +225,15 @@ struct irsafs_view {
 };
 struct irsafs_view irsafs_core_view(const struct irsafs_core *core, int64_t now_ms);
 
-/* The last good text, without comment lines; empty when there is none. Good until the next event. */
-struct irsafs_str irsafs_core_good(const struct irsafs_core *core);
+/* What the last fetch has left, in a few loads: a view counts all inodes, which is too much for each event. */
+struct irsafs_last_good {
+    bool have_text;
+    struct irsafs_str text; /* without comment lines; good until the next event */
+    int64_t fetched_s;      /* when, real time */
+    uint64_t n_texts;       /* good ones since the start */
+    bool fetched;           /* a fetch has ended, well or not */
+    enum irsafs_code error; /* of the failure that lasts, or IRSAFS_OK */
+};
+struct irsafs_last_good irsafs_core_last_good(const struct irsafs_core *core);
 
 #endif

@@ -50,9 +50,17 @@ struct irsafs_view irsafs_core_view(const struct irsafs_core *c, int64_t now_ms)
     return v;
 }
 
-struct irsafs_str irsafs_core_good(const struct irsafs_core *c)
+struct irsafs_last_good irsafs_core_last_good(const struct irsafs_core *c)
 {
-    return c->good.body != 0 ? irsafs_files_bytes(c, c->good.body) : (struct irsafs_str){"", 0};
+    bool have = c->good.body != 0;
+    return (struct irsafs_last_good){
+        .have_text = have,
+        .text = have ? irsafs_files_bytes(c, c->good.body) : (struct irsafs_str){"", 0},
+        .fetched_s = c->good.landed_s,
+        .n_texts = c->n_texts,
+        .fetched = c->last_flight_ms >= 0,
+        .error = c->failure.active ? c->failure.error.code : IRSAFS_OK,
+    };
 }
 
 const char *irsafs_state_name(enum irsafs_state state)

@@ -19,17 +19,16 @@ void irsafs_keeper_init(struct irsafs_keeper *k, struct irsafs_block *block)
 
 /* What the file should be, as a number: the same text of another fetch is another one, because of its
  * comment line. 0: what is there may stay. */
-static uint64_t wanted(const struct irsafs_view *v)
+static uint64_t wanted(const struct irsafs_last_good *good)
 {
-    if (v->last_flight_ms < 0) {
+    if (!good->fetched) {
         return 0; /* of an irsafs before us, perhaps; nothing is known that speaks against it */
     }
-    if (v->have_text) {
-        return (uint64_t)v->fetched_s << 20 | (v->n_texts & 0x7ffff) << 1 | 1;
+    if (good->have_text) {
+        return (uint64_t)good->fetched_s << 20 | (good->n_texts & 0x7ffff) << 1 | 1;
     }
-    bool denied = v->error != NULL &&
-                  (v->error->code == IRSAFS_E_DENIED || v->error->code == IRSAFS_E_NO_RUN);
-    return v->n_texts > 0 || denied ? 2 : 0;
+    bool denied = good->error == IRSAFS_E_DENIED || good->error == IRSAFS_E_NO_RUN;
+    return good->n_texts > 0 || denied ? 2 : 0;
 }
 
 void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, int64_t now_ms)
@@ -37,8 +36,8 @@ void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, 
     if (k->config.publication == NULL) {
         return; /* layout root: there is no such file */
     }
-    struct irsafs_view v = irsafs_core_view(core, now_ms);
-    uint64_t number = wanted(&v);
+    const struct irsafs_last_good good = irsafs_core_last_good(core);
+    uint64_t number = wanted(&good);
     if (number == 0 || number == k->config.published) {
         k->tried = 0;
         k->retry_ms = INT64_MAX;
@@ -49,16 +48,16 @@ void irsafs_keeper_act(struct irsafs_keeper *k, const struct irsafs_core *core, 
     }
     char when[IRSAFS_RFC3339_SIZE];
     char line[IRSAFS_COMMENT_LINE_MAX];
-    irsafs_clock_rfc3339(v.fetched_s, when);
+    irsafs_clock_rfc3339(good.fetched_s, when);
     int n =
-        v.have_text
+        good.have_text
             ? snprintf(line, sizeof(line),
                        "# irsafs: NOT RUNNING. These profiles are its last good answer, of %s.\n",
                        when)
             : snprintf(line, sizeof(line),
                        "# irsafs: NOT RUNNING. NO PROFILES: it had none to show at its end.\n");
-    const struct irsafs_str parts[] = {{line, (size_t)n}, irsafs_core_good(core)};
-    k->config.no_other = !v.have_text;
+    const struct irsafs_str parts[] = {{line, (size_t)n}, good.text};
+    k->config.no_other = !good.have_text;
     if (irsafs_publisher_ask(&k->config, number, parts, IRSAFS_COUNT(parts))) {
         k->tried = number;
         k->retry_ms = now_ms + RETRY_MS;

@@ -7,22 +7,14 @@
 #include <errno.h>
 
 static struct irsafs_publication publication;
-static struct irsafs_view view;
-static struct irsafs_error error;
+static struct irsafs_last_good good;
 static struct irsafs_order asked; /* the order PUBLISH that was sent last; type 0: none */
 
 /* In place of the core, and of the socket to the supervisor. */
-struct irsafs_view irsafs_core_view(const struct irsafs_core *core, int64_t now_ms)
+struct irsafs_last_good irsafs_core_last_good(const struct irsafs_core *core)
 {
     (void)core;
-    (void)now_ms;
-    return view;
-}
-
-struct irsafs_str irsafs_core_good(const struct irsafs_core *core)
-{
-    (void)core;
-    return (struct irsafs_str){"[default]\n", view.have_text ? 10 : 0};
+    return good;
 }
 
 void irsafs_control_send(const struct irsafs_order *order)
@@ -32,7 +24,7 @@ void irsafs_control_send(const struct irsafs_order *order)
 
 static struct irsafs_keeper begin(void)
 {
-    view = (struct irsafs_view){.last_flight_ms = -1};
+    good = (struct irsafs_last_good){.text = {"", 0}};
     asked = (struct irsafs_order){.type = 0};
     return (struct irsafs_keeper){
         .config = {.publication = &publication, .file = IRSAFS_PUBLISHED_CONFIG}};
@@ -40,9 +32,8 @@ static struct irsafs_keeper begin(void)
 
 static void fails_with(enum irsafs_code code)
 {
-    (void)irsafs_error_set(&error, code, "no");
-    view.last_flight_ms = 1;
-    view.error = &error;
+    good.fetched = true;
+    good.error = code;
 }
 
 static void answer(struct irsafs_keeper *k, int errnum)
@@ -61,8 +52,11 @@ static void writes_each_good_text_once(void **state)
     struct irsafs_keeper k = begin();
     irsafs_keeper_act(&k, NULL, 1000);
     assert_int_equal(asked.type, 0); /* nothing is known that speaks against what lies there */
-    view = (struct irsafs_view){
-        .last_flight_ms = 1, .have_text = true, .n_texts = 1, .fetched_s = 1700000000};
+    good = (struct irsafs_last_good){.fetched = true,
+                                     .have_text = true,
+                                     .text = {"[default]\n", 10},
+                                     .n_texts = 1,
+                                     .fetched_s = 1700000000};
     irsafs_keeper_act(&k, NULL, 2000);
     assert_int_equal(asked.type, IRSAFS_ORDER_PUBLISH);
     assert_int_equal(asked.code, 0);
