@@ -181,6 +181,7 @@ def test_notifiers_die(pod):
         wait_until(lambda: notifier not in procs.children(mount.process.pid), "another notifier")
 
 
+@pytest.mark.slow
 def test_the_connection_outlives_workers_that_hang(pod):
     """On a mount of our own two in a row are the end of it; this one cannot be made again."""
     mount = start(pod())
