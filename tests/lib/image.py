@@ -19,8 +19,7 @@ from .program import TESTS, environment
 REPOSITORY = TESTS.parent
 CACHE = REPOSITORY / "build" / "containers"
 BASE = "localhost/irsafs-test-base"
-MIRROR = "http://deb.debian.org"
-SUITES = (("debian", "bookworm"), ("debian", "bookworm-updates"), ("debian-security", "bookworm-security"))
+SUITES = ("bookworm", "bookworm-updates", "bookworm-security")
 OLD = 7 * 24 * 3600                    # a base of a week ago is fetched again
 
 # The first: the default asks for more open files than a container may have that runs these tests.
@@ -36,6 +35,13 @@ def command(*args, env: Optional[dict] = None, timeout: float = 600) -> str:
     return done.stdout
 
 
+def repositories() -> dict:
+    """Suite -> address, as the machine itself has them: it is a Debian 12 too."""
+    lines = command("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages").splitlines()
+    found = dict(line.split(" ", 1) for line in lines)
+    return {suite: found[suite] for suite in SUITES if suite in found}
+
+
 def debian() -> Path:
     """The archive of a minimal Debian 12."""
     archive = CACHE / "bookworm.tar"
@@ -44,8 +50,9 @@ def debian() -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     tree, fresh = CACHE / "bookworm", CACHE / "bookworm.new"
     shutil.rmtree(tree, ignore_errors=True)
-    command("debootstrap", "--variant=minbase", "bookworm", tree, f"{MIRROR}/debian")
-    (tree / "etc/apt/sources.list").write_text("".join(f"deb {MIRROR}/{d} {s} main\n" for d, s in SUITES))
+    sources = repositories()
+    command("debootstrap", "--variant=minbase", SUITES[0], tree, sources[SUITES[0]])
+    (tree / "etc/apt/sources.list").write_text("".join(f"deb {uri} {suite} main\n" for suite, uri in sources.items()))
     command("tar", "--one-file-system", "-C", tree, "-cf", fresh, "--exclude=./var/cache/apt/*.bin", "--exclude=./dev/*",
             "--exclude=./var/cache/apt/archives/*.deb", ".")
     shutil.rmtree(tree)
