@@ -41,23 +41,18 @@ int irsafs_daemon_find_job(const void *mountpoint, int out)
     return irsafs_daemon_open_files(mountpoint, &dir);
 }
 
-int irsafs_daemon_status_job(const void *mountpoint, int out)
+int irsafs_daemon_copy_file(int dir, const char *name, size_t max, int out)
 {
     struct stat st;
     char chunk[4096];
-    int dir = -1;
-    int errnum = irsafs_daemon_open_files(mountpoint, &dir);
-    if (errnum != 0) {
-        return errnum;
-    }
-    int fd = openat(dir, "status", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0) {
         return errno;
     }
     if (!S_ISREG(st.st_mode)) {
         return NOT_FUSE;
     }
-    for (size_t total = 0; total <= IRSAFS_STATUS_MAX;) {
+    for (size_t total = 0; total <= max;) {
         ssize_t n = read(fd, chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR) {
             continue;
@@ -71,6 +66,13 @@ int irsafs_daemon_status_job(const void *mountpoint, int out)
         total += (size_t)n;
     }
     return EFBIG;
+}
+
+int irsafs_daemon_status_job(const void *mountpoint, int out)
+{
+    int dir = -1;
+    int errnum = irsafs_daemon_open_files(mountpoint, &dir);
+    return errnum != 0 ? errnum : irsafs_daemon_copy_file(dir, "status", IRSAFS_STATUS_MAX, out);
 }
 
 const char *irsafs_daemon_files_reason(int errnum)

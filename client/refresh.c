@@ -112,27 +112,8 @@ static int touch(const void *arg, int out)
 static int look(const void *arg, int out)
 {
     int dir = -1;
-    struct stat st;
-    char chunk[4096];
     int errnum = irsafs_daemon_open_files(arg, &dir);
-    if (errnum != 0) {
-        return errnum;
-    }
-    int fd = openat(dir, "config", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return fd < 0 ? errno : NOT_FUSE;
-    }
-    for (size_t total = 0; total <= IRSAFS_TEXT_MAX;) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
-        if (n <= 0) {
-            return n < 0 ? errno : 0;
-        }
-        if (!irsafs_write_all(out, chunk, (size_t)n)) {
-            return errno;
-        }
-        total += (size_t)n;
-    }
-    return EFBIG;
+    return errnum != 0 ? errnum : irsafs_daemon_copy_file(dir, "config", IRSAFS_TEXT_MAX, out);
 }
 
 /* The next line that is no comment; comments tell of times, which always change. */
