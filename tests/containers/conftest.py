@@ -14,6 +14,8 @@ import pytest
 
 from lib.containers import Pod
 from lib.image import Builder, Image
+from standin.mapping import GOLDEN_ROLES
+from standin.sts import StsStandIn
 
 
 @pytest.fixture(scope="session")
@@ -42,5 +44,16 @@ def rootfs(image):
 @pytest.fixture
 def pod(world, rootfs):
     it = Pod(world, rootfs)
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def sts(world):
+    """An STS that lets who has the token of the pod assume the roles of the golden text."""
+    token = world.folder / "web-token"
+    token.write_text("web identity of the pod")
+    it = StsStandIn(world.folder, token)
+    it.know(GOLDEN_ROLES)
     yield it
     it.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib import procs
-from lib.aws import BOTO_IDENTITY, session_arn
+from lib.aws import check_identities
 from lib.containers import AWS, MOUNTING, forget_pages
 from lib.endpoint import free_port
 from lib.mount import mounts_at
@@ -18,7 +18,6 @@ from lib.program import USER
 from lib.wait import wait_until
 from lib.world import GOLDEN
 from standin.mapping import GOLDEN_ROLES, role
-from standin.sts import StsStandIn
 
 SUBDIR = ("--layout=subdir", "--min-refresh=0s")
 ADDED = role("added")
@@ -67,24 +66,11 @@ def test_touch_through_a_read_only_volume(pod, world):
     assert sidecar.status()["layout"] == "subdir"
 
 
-def test_boto3_and_the_cli_reach_their_roles(pod, world):
-    token = world.folder / "web-token"
-    token.write_text("web identity of the pod")
-    sts = StsStandIn(world.folder, token)
-    try:
-        sts.know(GOLDEN_ROLES)
-        pod.sidecar(*SUBDIR, f"--web-identity-token-file={token}").start()
-        reader = pod.reader()
-        one, two, _ = GOLDEN_ROLES
-        python = ("/usr/bin/python3", "-c")
-        assert len(json.loads(reader.run(*python, PROFILES))) == 2 * len(GOLDEN_ROLES)
-        assert json.loads(reader.run(*python, BOTO_IDENTITY, one.name, env=sts.environment())) == session_arn(one)
-        said = reader.run("/usr/bin/aws", "sts", "get-caller-identity", "--profile", two.name, "--output", "json",
-                          env=sts.environment())
-        assert json.loads(said)["Arn"] == session_arn(two)
-        assert sts.violations == [] and sts.refusals == []
-    finally:
-        sts.close()
+def test_boto3_and_the_cli_reach_their_roles(pod, sts):
+    pod.sidecar(*SUBDIR, f"--web-identity-token-file={sts.web_token_file}").start()
+    reader = pod.reader()
+    assert len(json.loads(reader.run("/usr/bin/python3", "-c", PROFILES))) == 2 * len(GOLDEN_ROLES)
+    check_identities(reader, sts)
 
 
 def test_sidecar_killed_and_started_again(pod, world):

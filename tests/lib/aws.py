@@ -2,6 +2,8 @@
 """A run container: a mount, an STS, and the environment in which AWS SDKs meet both."""
 from __future__ import annotations
 
+import json
+
 from standin.mapping import GOLDEN_ROLES
 from standin.sts import StsStandIn
 
@@ -17,6 +19,17 @@ print(json.dumps(session.client("sts").get_caller_identity()["Arn"]))
 def session_arn(r) -> str:
     """Whom STS names when the role r has been assumed."""
     return f"arn:aws:sts::{r.asset_arn.split(':')[4]}:assumed-role/{r.name}/session"
+
+
+def check_identities(container, sts: StsStandIn) -> None:
+    """boto3 and the CLI, run in the container, reach the roles of the golden text."""
+    one, two, _ = GOLDEN_ROLES
+    env = sts.environment()
+    said = container.run("/usr/bin/python3", "-c", BOTO_IDENTITY, one.name, env=env)
+    assert json.loads(said) == session_arn(one)
+    said = container.run("/usr/bin/aws", "sts", "get-caller-identity", "--profile", two.name, "--output", "json", env=env)
+    assert json.loads(said)["Arn"] == session_arn(two)
+    assert sts.violations == [] and sts.refusals == []
 
 
 class RunContainer:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from lib.mount import mounts_at
-from lib.pod import Volume
 from lib.program import run_client, run_irsafs
 from lib.wait import wait_until
 from lib.world import GOLDEN
@@ -21,15 +20,6 @@ from standin.mapping import role
 
 LINKS = ("config", "refresh", "status")
 SUBDIR = "--layout=subdir"
-
-
-@pytest.fixture
-def volume(world):
-    with Volume(world.folder) as it:
-        yield it
-        for mount in world.mounts:
-            mount.close()
-        world.mounts.clear()
 
 
 def beside(folder: Path) -> dict:

@@ -23,15 +23,6 @@ MARK = "# irsafs: NOT RUNNING. "
 LEAST = ("setpriv", "--bounding-set=-all,+sys_admin,+setuid,+setgid,+kill", "--inh-caps=-all", "--no-new-privs")
 
 
-@pytest.fixture
-def volume(world):
-    with Volume(world.folder) as it:
-        yield it
-        for mount in world.mounts:
-            mount.close()
-        world.mounts.clear()
-
-
 class Below:
     """The volume without what is mounted in it."""
 
