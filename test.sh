@@ -116,7 +116,7 @@ tier client pytests dev client client
 if $all; then speed=""; else speed="not slow"; fi
 tier mount pytests dev mount mount -m "$speed"
 tier operate pytests dev operate operate -m "$speed"
-tier takeover pytests dev takeover takeover
+tier takeover pytests dev takeover takeover -m "$speed"
 tier release build release
 tier hardening pytests release hardening release
 if $all; then

@@ -178,6 +178,7 @@ def test_workers_that_get_no_further_than_a_take_over_are_given_up(start, action
     assert daemon.read() == GOLDEN
 
 
+@pytest.mark.slow
 def test_three_connections_without_hope_are_the_end(start):
     daemon = start()
     daemon.places.arm(Place.READ, Place.REPLAY, times=EVER)

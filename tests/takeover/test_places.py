@@ -66,7 +66,9 @@ def test_death_at(world, start, place):
     storm(world, daemon, trouble)
 
 
-@pytest.mark.parametrize("flags", [[], [INVAL]], ids=["epoch", "inval"])
+@pytest.mark.parametrize("flags", [
+    pytest.param([], id="epoch"), pytest.param([INVAL], id="inval", marks=pytest.mark.slow),
+])
 def test_death_everywhere(world, start, flags):
     """But in transactions, which one take-over has too many of: see Place.SAVE above."""
     daemon = start(*flags)

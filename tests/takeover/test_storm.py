@@ -19,7 +19,9 @@ STORMS = {
 }
 
 
-@pytest.mark.parametrize("flags", [[], ["--kernel-features=-epoch"]], ids=["epoch", "inval"])
+@pytest.mark.parametrize("flags", [
+    pytest.param([], id="epoch"), pytest.param(["--kernel-features=-epoch"], id="inval", marks=pytest.mark.slow),
+])
 @pytest.mark.parametrize("name", STORMS)
 def test_random_kills(world, start, name, flags):
     victim, kills, life_ms = STORMS[name]
