@@ -113,7 +113,7 @@ tier unit unit dev unit
 tier standin pytests dev standin standin
 tier confine pytests dev confine confine
 tier client pytests dev client client
-if $all; then speed=""; else speed="not slow"; fi
+if $all; then speed=""; else speed="not slow"; export IRSAFS_LOOKS_MAX=250000; fi
 tier mount pytests dev mount mount -m "$speed"
 tier operate pytests dev operate operate -m "$speed"
 tier takeover pytests dev takeover takeover -m "$speed"
